@@ -1,0 +1,22 @@
+/**
+ * The base of every error vifguard raises on purpose.
+ *
+ * `message` is one sentence for the person at the console: it quotes the bad value, names where it
+ * came from (file, path, interface, xenstore key) and says what to do. Anything that is not a
+ * VifguardError is a defect in vifguard.
+ */
+export class VifguardError extends Error {
+  override readonly name: string = 'VifguardError';
+}
+
+/** Input that somebody wrote (a config, a vif spec, an argument) and that cannot be used. */
+export class InputError extends VifguardError {
+  override readonly name = 'InputError';
+}
+
+/** One sentence for any thrown value, causes included where they add something. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : describeError(error.cause);
+  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
+}
