@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { InputError } from '../errors.ts';
 import { type MacAddress, macBytes } from './mac.ts';
+import { quote } from './quote.ts';
 
 export type IpFamily = 4 | 6;
 
@@ -15,31 +16,36 @@ export interface IpPrefix {
 
 export const FAMILY_BITS = { 4: 32, 6: 128 } as const;
 
+/** Eight groups, the last two in dotted form, and `/128`. */
+const LONGEST_TEXT = 49;
+
 /**
  * Reads `192.0.2.43`, `198.51.100.0/24`, `2001:db8::1` or `2001:db8::/64` (RFC 4632, RFC 4291).
  *
  * @throws InputError when it is neither, or when host bits are set below the prefix length.
  */
 export function parsePrefix(text: string): IpPrefix {
-  const [address = '', lengthText, ...rest] = text.split('/');
+  const [address = '', lengthText, ...rest] = text.length > LONGEST_TEXT ? [] : text.split('/');
   const family = isIPv4(address) ? 4 : isIPv6(address) && !address.includes('%') ? 6 : undefined;
   if (family === undefined || rest.length > 0) {
-    throw new InputError(`"${text}" is not an IP address or prefix; write 192.0.2.43 or 2001:db8::/64`);
+    throw new InputError(`${quote(text)} is not an IP address or prefix; write 192.0.2.43 or 2001:db8::/64`);
   }
   const size = FAMILY_BITS[family];
   const length = lengthText === undefined ? size : parseLength(text, lengthText, size);
   const bits = family === 4 ? ipv4Bits(address) : ipv6Bits(address);
   const prefix = { family, bits: maskBits(bits, length, size), length } as const;
   if (prefix.bits !== bits) {
-    throw new InputError(`"${text}" has bits set below its prefix length; write ${formatPrefix(prefix)}`);
+    throw new InputError(
+      `${quote(text)} has bits set below its prefix length; write ${formatPrefix(prefix)}`,
+    );
   }
   return prefix;
 }
 
 function parseLength(text: string, lengthText: string, size: number): number {
-  const length = /^\d{1,3}$/.test(lengthText) ? Number(lengthText) : Number.NaN;
+  const length = /^(0|[1-9]\d{0,2})$/.test(lengthText) ? Number(lengthText) : Number.NaN;
   if (!(length <= size)) {
-    throw new InputError(`"${text}" has no valid prefix length; it is a number from 0 to ${size}`);
+    throw new InputError(`${quote(text)} has no valid prefix length; it is a number from 0 to ${size}`);
   }
   return length;
 }
@@ -57,7 +63,9 @@ function ipv6Bits(address: string): bigint {
   const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address);
   const tail = dotted?.[2] === undefined ? undefined : ipv4Bits(dotted[2]);
   const text =
-    tail === undefined ? address : `${dotted?.[1]}${(tail >> 16n).toString(16)}:${(tail & 0xffffn).toString(16)}`;
+    tail === undefined
+      ? address
+      : `${dotted?.[1]}${(tail >> 16n).toString(16)}:${(tail & 0xffffn).toString(16)}`;
   const [head = '', rest] = text.split('::');
   const groups = (part: string) => (part === '' ? [] : part.split(':'));
   const left = groups(head);

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts';
+import { quote } from './quote.ts';
 
 /** A unicast Ethernet address in canonical text: six lower-case hex pairs, `00:16:3e:38:b4:ac`. */
 export type MacAddress = string & { readonly brand: 'MacAddress' };
@@ -13,7 +14,9 @@ const SYNTAX = /^[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}$/i;
  */
 export function parseMac(text: string): MacAddress {
   if (!SYNTAX.test(text)) {
-    throw new InputError(`"${text}" is not a MAC address; write six hex pairs, such as 00:16:3e:38:b4:ac`);
+    throw new InputError(
+      `${quote(text)} is not a MAC address; write six hex pairs, such as 00:16:3e:38:b4:ac`,
+    );
   }
   const mac = text
     .toLowerCase()
@@ -21,9 +24,9 @@ export function parseMac(text: string): MacAddress {
     .map((pair) => pair.padStart(2, '0'))
     .join(':');
   if (Number.parseInt(mac.slice(0, 2), 16) & 1) {
-    throw new InputError(`MAC address "${text}" is a group address; a guest needs a unicast one`);
+    throw new InputError(`MAC address ${quote(text)} is a group address; a guest needs a unicast one`);
   }
-  if (mac === '00:00:00:00:00:00') throw new InputError(`MAC address "${text}" is all zero`);
+  if (mac === '00:00:00:00:00:00') throw new InputError(`MAC address ${quote(text)} is all zero`);
   return mac as MacAddress;
 }
 

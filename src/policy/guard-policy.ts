@@ -25,6 +25,14 @@ export type Dom0Access = 'allow' | 'icmp' | 'none';
  */
 export type Role = 'router' | 'dhcp-server' | 'vrrp';
 
+/** A virtual router the guest may announce (RFC 5798): shared with the guests that back it up. */
+export interface VirtualRouter {
+  /** VRID, 1 to 255. */
+  readonly id: number;
+  /** Its addresses, each of full length; never empty. */
+  readonly addresses: readonly IpPrefix[];
+}
+
 /** Everything that decides what one vif lets through. Complete: defaults are already applied. */
 export interface GuardPolicy {
   readonly mode: Mode;
@@ -42,4 +50,6 @@ export interface GuardPolicy {
   readonly peers: Peers;
   readonly dom0: Dom0Access;
   readonly roles: readonly Role[];
+  /** Which of `extraMacs`, `ipv4` and `ipv6` are virtual ones. Empty without the role `vrrp`. */
+  readonly virtualRouters: readonly VirtualRouter[];
 }

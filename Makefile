@@ -1,0 +1,92 @@
+# vifguard. On a bare Debian 12, as root: `make demo` or `make test`; each installs what it needs.
+
+DESTDIR ?=
+libdir := /usr/lib/vifguard
+scripts := /etc/xen/scripts
+
+# Each list is what `apt-get install` gets, without what is only recommended.
+build_packages := ca-certificates g++ gcc make python3
+lab_packages := dnsmasq-base ebtables iproute2 iptables iputils-ping isc-dhcp-client kmod \
+	libxen-dev ndisc6 netcat-openbsd nftables procps tcpdump udhcpc util-linux xenstore-utils
+# A node from elsewhere (NodeSource) brings its own npm and headers, and conflicts with Debian's.
+node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)
+
+stamps := build/stamps
+modules := $(stamps)/modules
+bundles := $(stamps)/bundles
+sources := $(shell find src scripts -type f 2>/dev/null)
+
+# The headers that came with this node, rather than a download, for the two native addons.
+ifeq ($(shell command -v node):$(wildcard /usr/include/node/node.h),/usr/bin/node:/usr/include/node/node.h)
+export npm_config_nodedir := /usr
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # apt and npm each want to be alone
+.PHONY: help deps build lint types test demo bench mutants clean install test-bare
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+deps: $(modules) $(stamps)/lab-packages ## install the Debian packages and node modules that everything here needs
+
+build: $(bundles) ## bundle the programs into dist/
+
+lint: $(modules) ## check style (biome) and the shell scripts (shellcheck)
+	npx --no-install biome check .
+	$(call apt,shellcheck)
+	shellcheck $(shell grep -lrE '^\#!/bin/(ba)?sh' hotplug scripts .ci)
+
+types: $(modules) ## check the types (tsc)
+	npx --no-install tsc
+
+test: deps build ## run every test: unit tests, and the lab in network namespaces
+	npx --no-install ava
+
+demo: deps build ## three guests, one hostile: what gets through without vifguard, and with it
+	npx --no-install tsx test/lab/demo.ts
+
+bench: deps build ## time and throughput, side by side with Xen's own vif-bridge
+	npx --no-install tsx test/bench/bench.ts
+
+mutants: deps build ## take out one rule stage or bridge flag at a time: a test has to notice
+	npx --no-install tsx test/mutants/mutants.ts
+
+test-bare: ## `make deps build` on a bare Debian 12, in a throw-away directory
+	$(call apt,git mmdebstrap)
+	scripts/test-bare
+
+clean: ## remove what was built; the Debian packages and node modules stay
+	rm -rf dist build
+
+install: build ## install below $(DESTDIR)/
+	install -d $(DESTDIR)$(libdir)/hotplug $(DESTDIR)$(libdir)/dist $(DESTDIR)$(scripts) $(DESTDIR)/usr/sbin
+	install -m 755 hotplug/vif-guard hotplug/vifguard $(DESTDIR)$(libdir)/hotplug
+	install -m 644 dist/* $(DESTDIR)$(libdir)/dist
+	[ -e $(DESTDIR)/etc/xen/vif-guard.conf ] || install -m 644 hotplug/vif-guard.conf $(DESTDIR)/etc/xen
+	ln -sfn $(libdir)/hotplug/vif-guard $(DESTDIR)$(scripts)/vif-guard
+	ln -sfn $(libdir)/hotplug/vifguard $(DESTDIR)/usr/sbin/vifguard
+
+# Installs those of the packages $(1) that are not there yet, and says which.
+define apt
+	@missing=$$(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null \
+	  | sed -n 's/^installed //p' | sort -u | { printf '%s\n' $(1) | sort -u | comm -23 - /dev/fd/3; } 3<&0); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing Debian packages:" $$missing; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get -qq update && apt-get -qq install --no-install-recommends $$missing; \
+	fi
+endef
+
+$(stamps)/lab-packages: Makefile
+	$(call apt,$(lab_packages))
+	@mkdir -p $(@D) && touch $@
+
+$(modules): package.json package-lock.json Makefile
+	$(call apt,$(build_packages) $(node_packages))
+	npm install --no-save --no-audit --no-fund
+	@mkdir -p $(@D) && touch $@
+
+$(bundles): $(modules) $(sources)
+	node scripts/build.js
+	@mkdir -p $(@D) && touch $@

@@ -1,0 +1,47 @@
+import type { Reason } from '../../rules/reason.ts';
+
+/** The rules of each chain, in iptables-restore's words without `-A CHAIN`. */
+export type Chains = ReadonlyMap<string, readonly string[]>;
+
+/** The tables that vifguard writes to. */
+export const TABLES = ['ebtables filter', 'ebtables nat', 'ip6tables filter', 'ip6tables raw'] as const;
+export type TableName = (typeof TABLES)[number];
+
+export type Tables = { readonly [name in TableName]: Chains };
+
+/**
+ * The chains that frames enter by, and under which each port has chains of its own. Every chain of
+ * ours begins with `vg-`; xtables allows 28 characters in all.
+ */
+export const ROOT = {
+  /** ebtables nat: frames from guests. */
+  fromGuest: 'vg-in',
+  /** ebtables filter: frames to guests. */
+  toGuest: 'vg-out',
+  /** ebtables filter: frames without the marks they should have, by the port they came from. */
+  unfiltered: 'vg-unf',
+  /** ebtables filter: frames for dom0 from guests with limited access. */
+  toDom0: 'vg-dom0',
+  /** ip6tables raw: ND messages and link-local sources. */
+  neighborDiscovery: 'vg-nd',
+} as const;
+
+/** The chain of one port (a name has no ":" and no "+"), and of a stage below it. */
+export function portChain(root: string, port: string, stage?: string): string {
+  return `${root}:${port}${stage === undefined ? '' : `/${stage}`}`;
+}
+
+/** The chain that all drops for one reason go through: it names the reason in every listing. */
+export function reasonChain(reason: Reason): string {
+  return `vg-x:${reason}`;
+}
+
+export function mergeTables(...parts: readonly Partial<Tables>[]): Tables {
+  const merged = (name: TableName): Chains => new Map(parts.flatMap((part) => [...(part[name] ?? [])]));
+  return {
+    'ebtables filter': merged('ebtables filter'),
+    'ebtables nat': merged('ebtables nat'),
+    'ip6tables filter': merged('ip6tables filter'),
+    'ip6tables raw': merged('ip6tables raw'),
+  };
+}

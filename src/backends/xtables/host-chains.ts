@@ -1,0 +1,133 @@
+import type { GuardPolicy } from '../../policy/guard-policy.ts';
+import { REASONS, type Reason } from '../../rules/reason.ts';
+import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
+import { dispatchTree } from './dispatch.ts';
+import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
+import { JUDGED, portChains, restrictsDom0 } from './port-chains.ts';
+
+/** Everything in one network namespace that the tables depend on. */
+export interface GuardedHost {
+  /** The bridges that guarded ports are on, with their own MACs. */
+  readonly bridges: ReadonlyMap<string, { readonly address: string }>;
+  readonly ports: ReadonlyMap<string, GuardPolicy>;
+  /** Ports that are no guest's, and yet no uplink. */
+  readonly untrustedPorts: readonly string[];
+}
+
+type ChainEntry = readonly [string, readonly string[]];
+
+/** The built-in chains and our rule that stands first in each. */
+export const HOOKS: readonly {
+  readonly table: keyof Tables;
+  readonly chain: string;
+  readonly rule: string;
+}[] = [
+  { table: 'ebtables nat', chain: 'PREROUTING', rule: `-j ${ROOT.fromGuest}` },
+  { table: 'ebtables filter', chain: 'FORWARD', rule: '-j vg-forward' },
+  { table: 'ebtables filter', chain: 'INPUT', rule: '-j vg-input' },
+  { table: 'ebtables filter', chain: 'OUTPUT', rule: `-j ${ROOT.toGuest}` },
+  { table: 'ip6tables raw', chain: 'PREROUTING', rule: '-j vg-raw' },
+  { table: 'ip6tables filter', chain: 'FORWARD', rule: '-j vg-forward' },
+];
+
+/** All chains for a host: what the kernel should hold. */
+export function hostTables(host: GuardedHost): Tables {
+  return mergeTables(
+    staticChains(),
+    bridgeChains(host),
+    ...[...host.ports].map(([port, policy]) => portChains(port, policy)),
+    trees(host),
+  );
+}
+
+/** The chains that change when one port comes or changes. */
+export function portTables(host: GuardedHost, port: string): Tables {
+  const policy = host.ports.get(port);
+  return mergeTables(
+    bridgeChains(host),
+    policy === undefined ? {} : portChains(port, policy),
+    trees(host, port),
+  );
+}
+
+function trees(host: GuardedHost, touching?: string): Partial<Tables> {
+  const ports = [...host.ports.keys()];
+  const own = (root: string) => (port: string) => portChain(root, port);
+  const tree = (root: string, option: string, leaf = own(root), names = ports): Chains =>
+    dispatchTree({ root, option, ports: names, leaf }, touching);
+  const restricted = ports.filter((port) => {
+    const policy = host.ports.get(port);
+    return policy !== undefined && restrictsDom0(policy);
+  });
+  return {
+    'ebtables nat': withEnds(tree(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
+      head: [...host.bridges.values()].map(({ address }) => `-d ${address} ${markAs(MARK.host)}`),
+      tail: [...host.untrustedPorts, 'vif+'].map((port) => `-i ${port} ${markAs(MARK.peer)}`),
+    }),
+    'ebtables filter': new Map([
+      ...tree(ROOT.toGuest, '-o'),
+      ...tree(ROOT.unfiltered, '-i', () => reasonChain('unfiltered')),
+      ...tree(ROOT.toDom0, '-i', own(ROOT.toDom0), restricted),
+    ]),
+    'ip6tables raw': tree(ROOT.neighborDiscovery, '-m physdev --physdev-in'),
+  };
+}
+
+function withEnds(
+  chains: Chains,
+  name: string,
+  ends: { head: readonly string[]; tail: readonly string[] },
+): Chains {
+  return new Map([...chains, [name, [...ends.head, ...(chains.get(name) ?? []), ...ends.tail]]]);
+}
+
+function markAs(mark: number): string {
+  return `-j mark --mark-or ${hex(mark)} --mark-target CONTINUE`;
+}
+
+function staticChains(): Partial<Tables> {
+  const reasons = (Object.keys(REASONS) as Reason[]).map(
+    (reason): ChainEntry => [reasonChain(reason), ['-j DROP']],
+  );
+  const unmarked = `--mark ! ${hex(MARK.accepted)}/${hex(bits(MARK.accepted, PENDING))} -j ${ROOT.unfiltered}`;
+  const clear = `-j mark --mark-and ${hex(without(OURS))} --mark-target CONTINUE`;
+  return {
+    'ebtables nat': new Map(reasons),
+    'ebtables filter': new Map<string, readonly string[]>([
+      ...reasons,
+      ['vg-forward', [unmarked, `-j ${ROOT.toGuest}`]],
+      // dom0 may route the frame to another bridge, where our marks would be taken for that port's.
+      [
+        'vg-input',
+        [unmarked, `--mark ${hex(MARK.restricted)}/${hex(MARK.restricted)} -j ${ROOT.toDom0}`, clear],
+      ],
+    ]),
+    'ip6tables raw': new Map<string, readonly string[]>([
+      ...reasons,
+      [JUDGED, [`-j MARK --set-xmark 0x0/${hex(PENDING)}`]],
+    ]),
+  };
+}
+
+function bridgeChains({ bridges }: GuardedHost): Partial<Tables> {
+  const names = [...bridges.keys()];
+  const pending = `-m mark ! --mark 0x0/${hex(PENDING)}`;
+  const forwarded = `-m mark ! --mark ${hex(MARK.host)}/${hex(MARK.host)}`;
+  return {
+    'ip6tables raw': new Map([
+      [
+        'vg-raw',
+        [
+          `${pending} -j ${ROOT.neighborDiscovery}`,
+          `${pending} -j ${reasonChain('unfiltered')}`,
+          // dom0's NAT must not rewrite what is only bridged.
+          ...names.map((bridge) => `-i ${bridge} ${forwarded} -j CT --notrack`),
+        ],
+      ],
+    ]),
+    // dom0's own forwarding policy, such as Docker's DROP, is for what dom0 routes.
+    'ip6tables filter': new Map([
+      ['vg-forward', names.map((bridge) => `-i ${bridge} -m physdev --physdev-is-bridged -j ACCEPT`)],
+    ]),
+  };
+}

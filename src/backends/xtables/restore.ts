@@ -1,0 +1,62 @@
+import { TABLES, type TableName, type Tables } from './chains.ts';
+import { HOOKS } from './host-chains.ts';
+
+/** What the two restore tools read on stdin; each applies a table at once or not at all. */
+export interface RestoreInput {
+  readonly ebtables: string;
+  readonly ip6tables: string;
+}
+
+/** What a batch finds in the kernel: our chains by table, and how often each hook stands there. */
+export interface Present {
+  readonly chains: { readonly [name in TableName]: readonly string[] };
+  readonly hooks: readonly number[];
+}
+
+/** The state of every attach but the first: all hooks once, no chain to remove but those given. */
+export function presentAsUsual(): Present {
+  const chains = { 'ebtables filter': [], 'ebtables nat': [], 'ip6tables filter': [], 'ip6tables raw': [] };
+  return { chains, hooks: HOOKS.map(() => 1) };
+}
+
+export interface Batch {
+  /** Chains to write anew; an empty chain stays. */
+  readonly tables: Tables;
+  readonly present: Present;
+  /** Whether to hook the chains in (again, first) or leave them off. */
+  readonly hooked: boolean;
+}
+
+/**
+ * Input for `*-restore --noflush`: `:CHAIN` makes or empties a chain, and chains that are present but
+ * not in `tables` go. Taking each hook off and putting it back proves that it was there, at no cost.
+ */
+export function restoreInput(batch: Batch): RestoreInput {
+  const text = (tool: string) =>
+    TABLES.filter((name) => name.startsWith(`${tool} `))
+      .map((name) => tableText(name, batch))
+      .join('');
+  return { ebtables: text('ebtables'), ip6tables: text('ip6tables') };
+}
+
+function tableText(name: TableName, { tables, present, hooked }: Batch): string {
+  const [tool, table] = name.split(' ');
+  const chains = tables[name];
+  const gone = present.chains[name].filter((chain) => !chains.has(chain));
+  const policy = tool === 'ebtables' ? 'RETURN' : '- [0:0]';
+  const hooks = HOOKS.flatMap((hook, index) =>
+    hook.table === name
+      ? [
+          ...Array.from({ length: present.hooks[index] ?? 0 }, () => `-D ${hook.chain} ${hook.rule}`),
+          ...(hooked ? [`-I ${hook.chain} 1 ${hook.rule}`] : []),
+        ]
+      : [],
+  );
+  const lines = [
+    ...[...chains.keys(), ...gone].map((chain) => `:${chain} ${policy}`),
+    ...[...chains].flatMap(([chain, rules]) => rules.map((rule) => `-A ${chain} ${rule}`)),
+    ...hooks,
+    ...gone.map((chain) => `-X ${chain}`),
+  ];
+  return lines.length === 0 ? '' : `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
+}

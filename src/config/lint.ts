@@ -1,0 +1,167 @@
+import { parseBridgeName } from '../address/interface-name.ts';
+import { parseMac } from '../address/mac.ts';
+import { quote } from '../address/quote.ts';
+import { InputError } from '../errors.ts';
+import { parseAddressSet } from '../policy/guest-address.ts';
+import { ConfigError, type Position } from './config-error.ts';
+import { nearest } from './did-you-mean.ts';
+import {
+  type Directives,
+  guardEntries,
+  legacyAddresses,
+  legacyLines,
+  normalizeXlMac,
+  parseDirectives,
+  stringItems,
+} from './directives.ts';
+import { applySetting, DEFAULT_HOST_CONFIG, type PolicyDefaults } from './host-config.ts';
+import { findField, type SpecField, splitSpec, splitWords } from './vif-spec.ts';
+import { parseXlcfg, positionIn, type XlConfig, type XlString } from './xlcfg-parser.ts';
+
+export interface Finding extends Position {
+  readonly file: string;
+  /** An error keeps a vif from coming up; a warning is something that is hardly meant. */
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  /** What to do, where the message does not say so. */
+  readonly advice?: string;
+}
+
+export interface DomainText {
+  /** Its name in the findings. */
+  readonly file: string;
+  readonly text: string;
+  readonly defaults: PolicyDefaults;
+}
+
+/** What is wrong with a host config; each finding stops every vif of the host. */
+export function lintHostConfig(file: string, text: string): Finding[] {
+  const { value: config, findings } = collect(() => parseXlcfg(file, text));
+  const settings = [...(config?.settings.values() ?? [])];
+  const bad = settings.flatMap(
+    (setting) => collect(() => applySetting(DEFAULT_HOST_CONFIG, file, setting)).findings,
+  );
+  return [...findings, ...bad];
+}
+
+/** What is wrong with a domain's config, in the order of the file. */
+export function lintDomainConfig({ file, text, defaults }: DomainText): Finding[] {
+  const { value: config, findings } = collect(() => parseXlcfg(file, text));
+  if (config === undefined) return findings;
+  return [
+    ...lintShapes(config),
+    ...lintLegacy(config),
+    ...lintEntries(config),
+    ...stringItems(config, 'vif').flatMap((spec) => lintSpec(file, spec)),
+    ...lintAddressless(config, defaults),
+  ].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Runs a reader, and makes a finding of its ConfigError. */
+function collect<Value>(read: () => Value): { value?: Value; findings: Finding[] } {
+  try {
+    return { value: read(), findings: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { file, at = { line: 1, column: 1 }, problem, advice } = error;
+    return { findings: [{ file, ...at, severity: 'error', message: problem, ...(advice && { advice }) }] };
+  }
+}
+
+function lintShapes(config: XlConfig): Finding[] {
+  const vif = config.settings.get('vif');
+  if (vif?.value.kind !== 'string') return nearMisses(config);
+  const message = 'vif is a single value, which xl takes for no vif at all';
+  return [...nearMisses(config), warning(config.file, vif.value.at, message, "write vif = [ '...' ]")];
+}
+
+/** xl ignores settings it does not know, so a misspelt `vifguard` would be silence. */
+function nearMisses({ file, settings }: XlConfig): Finding[] {
+  return [...settings.values()]
+    .filter(({ name }) => name !== 'vifguard' && nearest(name, ['vifguard']) !== undefined)
+    .map(({ name, at }) => warning(file, at, `setting "${name}" has no effect`, 'did you mean "vifguard"?'));
+}
+
+function lintLegacy(config: XlConfig): Finding[] {
+  const { findings } = collect(() => legacyAddresses(config));
+  if (findings.length > 0) return findings;
+  const homeless = stringItems(config, 'vif').length === 0;
+  const message = homeless ? '#ipv6= has no effect: the domain has no vif' : '#ipv6= is the form of 2008';
+  const advice = "put the address in ip= of the vif's own spec, beside IPv4 ones, with a blank between";
+  return legacyLines(config).map(({ at }) => warning(config.file, at, message, advice));
+}
+
+function lintEntries(config: XlConfig): Finding[] {
+  const { value: entries = [], findings } = collect(() => guardEntries(config));
+  const vifs = stringItems(config, 'vif').length;
+  const surplus = entries.slice(vifs).map(({ at }, index) => {
+    const message = `vifguard has an entry ${vifs + index + 1}, and the domain has ${vifs} vifs`;
+    return warning(config.file, at, message, 'one entry belongs to each vif, by position');
+  });
+  const bad = entries.flatMap((entry) => collect(() => parseDirectives(config.file, entry)).findings);
+  return [...findings, ...bad, ...surplus];
+}
+
+function lintSpec(file: string, spec: XlString): Finding[] {
+  return splitSpec(spec.text).flatMap((field) => {
+    const at = positionIn(spec, field.offset);
+    return [...lintSpecValue(file, at, field), ...lintScript(file, at, field)];
+  });
+}
+
+const SPEC_READERS: Readonly<Record<string, (value: string) => unknown>> = {
+  mac: (value) => parseMac(normalizeXlMac(value) ?? value),
+  ip: (value) => parseAddressSet(splitWords(value)),
+  bridge: parseBridgeName,
+  vlan: (value) => {
+    throw new InputError(
+      `vlan=${quote(value)}: this version cannot do bridge VLANs; use a bridge for each VLAN`,
+    );
+  },
+};
+
+function lintSpecValue(file: string, at: Position, { key, value }: SpecField): Finding[] {
+  const read = Object.hasOwn(SPEC_READERS, key) ? SPEC_READERS[key] : undefined;
+  try {
+    if (value !== undefined) read?.(value);
+    return [];
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return [{ file, ...at, severity: 'error', message: error.message }];
+  }
+}
+
+function lintScript(file: string, at: Position, { key, value }: SpecField): Finding[] {
+  if (key !== 'script' || value === undefined || /(^|\/)vif-guard$/.test(value)) return [];
+  const message = `script=${quote(value)} is not vif-guard: this vif comes up unguarded`;
+  return [
+    warning(
+      file,
+      at,
+      message,
+      'take script= out, and set vif.default.script="vif-guard" in /etc/xen/xl.conf',
+    ),
+  ];
+}
+
+function lintAddressless(config: XlConfig, defaults: PolicyDefaults): Finding[] {
+  const entries = collect(() => guardEntries(config)).value ?? [];
+  const legacy = legacyLines(config).length > 0;
+  return stringItems(config, 'vif').flatMap((spec, index) => {
+    const entry = entries[index];
+    const { value } = collect<Directives>(() =>
+      entry === undefined ? {} : parseDirectives(config.file, entry),
+    );
+    const addressed =
+      legacy || findField(spec.text, 'ip') !== undefined || value?.ip !== undefined || value?.virtualRouters;
+    const mode = value?.mode ?? defaults.mode;
+    if (value === undefined || addressed || mode !== 'locked') return [];
+    const message = `vif ${index} is locked and has no address: it gets no IP at all`;
+    const advice = "add ip=ADDRESS to the spec, or 'ip=any' to its vifguard entry";
+    return [warning(config.file, spec.at, message, advice)];
+  });
+}
+
+function warning(file: string, { line, column }: Position, message: string, advice: string): Finding {
+  return { file, line, column, severity: 'warning', message, advice };
+}

@@ -1,0 +1,94 @@
+import { type MacAddress, macBytes } from '../address/mac.ts';
+import { bytesAttribute, parseAttributes, u16, u32 } from './attributes.ts';
+import { MalformedMessageError } from './error.ts';
+import { formatAddress } from './link.ts';
+
+/** An entry of a bridge's forwarding database, or of an interface's own address filter (`self`). */
+export interface FdbEntry {
+  readonly address: string;
+  /** The index of the port, or of the bridge for an address of its own. */
+  readonly port: number;
+  /** The index of the bridge; absent for a `self` entry. */
+  readonly master?: number;
+  readonly vlan?: number;
+  /** static: does not age (NUD_NOARP). permanent: delivered to this host. dynamic: learned. */
+  readonly state: 'static' | 'permanent' | 'dynamic';
+  readonly self: boolean;
+  readonly sticky: boolean;
+  readonly externLearned: boolean;
+}
+
+/** Which entry is meant: bridges keep at most one for an address. */
+export interface FdbKey {
+  /** The index of the port. */
+  readonly port: number;
+  readonly address: MacAddress;
+}
+
+export interface FdbFilter {
+  /** The index of a port. */
+  readonly port?: number;
+  /** The index of a bridge. */
+  readonly master?: number;
+}
+
+// include/uapi/linux/neighbour.h
+const NDMSG_BYTES = 12;
+const AF_BRIDGE = 7;
+const NUD_NOARP = 0x40;
+const NUD_PERMANENT = 0x80;
+const NTF_SELF = 0x02;
+const NTF_MASTER = 0x04;
+const NTF_EXT_LEARNED = 0x10;
+const NTF_STICKY = 0x40;
+const NDA_LLADDR = 2;
+const NDA_VLAN = u16(5);
+const NDA_MASTER = u32(9);
+const IFINFOMSG_BYTES = 16;
+const IFLA_MASTER = u32(10);
+
+/** The payload of an RTM_NEWNEIGH or RTM_DELNEIGH for a static entry of the bridge. */
+export function fdbChange({ port, address }: FdbKey): Buffer {
+  const header = Buffer.alloc(NDMSG_BYTES);
+  header.writeUInt8(AF_BRIDGE, 0);
+  header.writeInt32LE(port, 4);
+  header.writeUInt16LE(NUD_NOARP, 8);
+  header.writeUInt8(NTF_MASTER, 10);
+  return Buffer.concat([header, bytesAttribute(NDA_LLADDR, macBytes(address))]);
+}
+
+/** The payload of an RTM_GETNEIGH that dumps: an ifinfomsg (rtnl_fdb_dump() in net/core/rtnetlink.c). */
+export function fdbDumpQuery({ port = 0, master }: FdbFilter): Buffer {
+  const header = Buffer.alloc(IFINFOMSG_BYTES);
+  header.writeUInt8(AF_BRIDGE, 0);
+  header.writeInt32LE(port, 4);
+  return master === undefined ? header : Buffer.concat([header, IFLA_MASTER.write(master)]);
+}
+
+/** Reads the payload of an RTM_NEWNEIGH. @throws MalformedMessageError */
+export function parseFdbEntry(payload: Buffer): FdbEntry {
+  if (payload.length < NDMSG_BYTES) {
+    throw new MalformedMessageError(`an FDB entry of ${payload.length} bytes`);
+  }
+  const attributes = parseAttributes(payload.subarray(NDMSG_BYTES));
+  const address = attributes.get(NDA_LLADDR);
+  if (address === undefined) throw new MalformedMessageError('an FDB entry without an address');
+  const master = attributes.get(NDA_MASTER.type);
+  const vlan = attributes.get(NDA_VLAN.type);
+  const flags = payload.readUInt8(10);
+  return {
+    address: formatAddress(address),
+    port: payload.readInt32LE(4),
+    ...(master === undefined ? {} : { master: NDA_MASTER.read(master) }),
+    ...(vlan === undefined ? {} : { vlan: NDA_VLAN.read(vlan) }),
+    state: entryState(payload.readUInt16LE(8)),
+    self: (flags & NTF_SELF) !== 0,
+    sticky: (flags & NTF_STICKY) !== 0,
+    externLearned: (flags & NTF_EXT_LEARNED) !== 0,
+  };
+}
+
+function entryState(nud: number): FdbEntry['state'] {
+  if (nud & NUD_PERMANENT) return 'permanent';
+  return nud & NUD_NOARP ? 'static' : 'dynamic';
+}

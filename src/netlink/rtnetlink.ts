@@ -1,0 +1,221 @@
+import { VifguardError } from '../errors.ts';
+import { bytesAttribute } from './attributes.ts';
+import type { BridgeAttributes } from './bridge.ts';
+import { IFLA_BRPORT_FLUSH } from './bridge-port.ts';
+import { errnoName, NetlinkError } from './error.ts';
+import { type FdbEntry, type FdbFilter, type FdbKey, fdbChange, fdbDumpQuery, parseFdbEntry } from './fdb.ts';
+import {
+  bridgeChange,
+  isLinkName,
+  type Link,
+  type LinkChange,
+  type LinkFilter,
+  linkChanges,
+  linkDumpQuery,
+  linkQuery,
+  matchesFilter,
+  parseLink,
+  portChange,
+} from './link.ts';
+import {
+  type Answer,
+  type NetlinkReply,
+  type NetlinkRequest,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_REPLACE,
+  readAnswer,
+} from './message.ts';
+import { DeadlineError, type NetlinkTransport } from './transport.ts';
+
+/**
+ * The kernel's links, bridges and FDB, of the network namespace this was opened in.
+ *
+ * Requests reach the kernel one after another, in the order of the calls. What belongs together
+ * goes into one request where the kernel takes it so; changes are never sent ahead of the answer to
+ * an earlier one, because the kernel would go on with them after that one failed.
+ *
+ * Every method throws NetlinkError when the kernel refuses or does not answer in time, and
+ * InputError for a value that its attribute cannot hold.
+ */
+export interface Rtnetlink {
+  /** The link of that name, undefined when there is none. */
+  link(name: string): Promise<Link | undefined>;
+  links(filter?: LinkFilter): Promise<Link[]>;
+  /** Changes a link, all in one message unless it joins a bridge and gets port attributes: then two. */
+  setLink(index: number, change: LinkChange): Promise<void>;
+  setBridge(index: number, change: Readonly<Partial<BridgeAttributes>>): Promise<void>;
+  fdb(filter: FdbFilter): Promise<FdbEntry[]>;
+  /** Makes the address a static entry of the port, wherever it was before. */
+  replaceFdb(key: FdbKey): Promise<void>;
+  /** Removes the entry; that there is none is fine. */
+  deleteFdb(key: FdbKey): Promise<void>;
+  /** Removes what the port has learned; static and permanent entries stay. */
+  flushFdb(port: number): Promise<void>;
+  /** Closes the socket when the calls under way are through. */
+  close(): Promise<void>;
+}
+
+export interface RtnetlinkOptions {
+  /** How long the kernel may take to answer a request, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** Opens the rtnetlink of the network namespace we are in. @throws NetlinkError */
+export async function openRtnetlink(options: RtnetlinkOptions = {}): Promise<Rtnetlink> {
+  return rtnetlinkOver(await openTransport(), options);
+}
+
+async function openTransport(): Promise<NetlinkTransport> {
+  // Imported late: a run that has nothing to do with the kernel need not load it.
+  const { openNodeNetlink } = await import('./node-netlink.ts');
+  try {
+    return await openNodeNetlink();
+  } catch (cause) {
+    throw new NetlinkError({ operation: 'open a netlink socket', errno: 'EIO' }, { cause });
+  }
+}
+
+/** Rtnetlink on any transport. */
+export function rtnetlinkOver(transport: NetlinkTransport, options: RtnetlinkOptions = {}): Rtnetlink {
+  return new TransportRtnetlink(transport, options.timeoutMs ?? 10_000);
+}
+
+// include/uapi/linux/rtnetlink.h
+const RTM_NEWLINK = 16;
+const RTM_GETLINK = 18;
+const RTM_NEWNEIGH = 28;
+const RTM_DELNEIGH = 29;
+const RTM_GETNEIGH = 30;
+
+/** What a request is for, in the words of the error it may end in. */
+interface Purpose {
+  readonly operation: string;
+  readonly interface?: string | undefined;
+}
+
+class TransportRtnetlink implements Rtnetlink {
+  readonly #transport: NetlinkTransport;
+  readonly #timeoutMs: number;
+  /** The names of the links seen, for errors. */
+  readonly #names = new Map<number, string>();
+
+  constructor(transport: NetlinkTransport, timeoutMs: number) {
+    this.#transport = transport;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async link(name: string): Promise<Link | undefined> {
+    if (!isLinkName(name)) return undefined;
+    const purpose = { operation: 'read link', interface: name };
+    const request = { type: RTM_GETLINK, flags: 0, payload: linkQuery(name) };
+    const data = await unless('ENODEV', this.#ask(purpose, request));
+    return data && this.#readLinks(data)[0];
+  }
+
+  async links(filter: LinkFilter = {}): Promise<Link[]> {
+    const request = { type: RTM_GETLINK, flags: 0, payload: linkDumpQuery(filter) };
+    const data = await this.#askAll({ operation: 'list links' }, request);
+    return this.#readLinks(data).filter((link) => matchesFilter(link, filter));
+  }
+
+  async setLink(index: number, change: LinkChange): Promise<void> {
+    for (const payload of linkChanges(index, change)) await this.#change('change link', index, payload);
+    if (change.name !== undefined) this.#names.set(index, change.name);
+  }
+
+  async setBridge(index: number, change: Readonly<Partial<BridgeAttributes>>): Promise<void> {
+    await this.#change('change bridge', index, bridgeChange(index, change));
+  }
+
+  async flushFdb(port: number): Promise<void> {
+    const flush = bytesAttribute(IFLA_BRPORT_FLUSH, Buffer.alloc(0));
+    await this.#change('flush the FDB of', port, portChange(port, [flush]));
+  }
+
+  async #change(operation: string, index: number, payload: Buffer): Promise<void> {
+    await this.#ask({ operation, interface: this.#nameOf(index) }, { type: RTM_NEWLINK, flags: 0, payload });
+  }
+
+  async fdb(filter: FdbFilter): Promise<FdbEntry[]> {
+    const request = { type: RTM_GETNEIGH, flags: 0, payload: fdbDumpQuery(filter) };
+    const data = await this.#askAll({ operation: 'list the FDB' }, request);
+    return ofType(data, RTM_NEWNEIGH).map((reply) => parseFdbEntry(reply.payload));
+  }
+
+  async replaceFdb(key: FdbKey): Promise<void> {
+    const request = {
+      type: RTM_NEWNEIGH,
+      flags: NLM_F_CREATE | NLM_F_REPLACE,
+      payload: fdbChange(key),
+    };
+    const operation = `make ${key.address} an FDB entry of`;
+    await this.#ask({ operation, interface: this.#nameOf(key.port) }, request);
+  }
+
+  async deleteFdb(key: FdbKey): Promise<void> {
+    const request = { type: RTM_DELNEIGH, flags: 0, payload: fdbChange(key) };
+    const operation = `delete the FDB entry ${key.address} of`;
+    await unless('ENOENT', this.#ask({ operation, interface: this.#nameOf(key.port) }, request));
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+
+  #nameOf(index: number): string {
+    return this.#names.get(index) ?? `interface ${index}`;
+  }
+
+  #readLinks(data: readonly NetlinkReply[]): Link[] {
+    const links = ofType(data, RTM_NEWLINK).map((reply) => parseLink(reply.payload));
+    for (const link of links) this.#names.set(link.index, link.name);
+    return links;
+  }
+
+  async #ask(purpose: Purpose, request: NetlinkRequest): Promise<readonly NetlinkReply[]> {
+    return (await this.#answer(purpose, request)).data;
+  }
+
+  /** Dumps; again, for as long as the answer is inconsistent and there is time. */
+  async #askAll(purpose: Purpose, request: NetlinkRequest): Promise<readonly NetlinkReply[]> {
+    const deadline = Date.now() + this.#timeoutMs;
+    while (Date.now() < deadline) {
+      const answer = await this.#answer(purpose, { ...request, flags: NLM_F_DUMP });
+      if (!answer.interrupted) return answer.data;
+    }
+    const kernelMessage = 'the list changed each time it was read';
+    throw new NetlinkError({ ...purpose, errno: 'ETIMEDOUT', kernelMessage });
+  }
+
+  async #answer(purpose: Purpose, request: NetlinkRequest): Promise<Answer> {
+    const answer = readAnswer(await this.#send(purpose, request));
+    if (answer.errno === 0) return answer;
+    const { errno, kernelMessage } = answer;
+    throw new NetlinkError({ ...purpose, errno: errnoName(errno), kernelMessage });
+  }
+
+  async #send(purpose: Purpose, request: NetlinkRequest): Promise<NetlinkReply[]> {
+    try {
+      return await this.#transport.request(request, this.#timeoutMs);
+    } catch (cause) {
+      if (cause instanceof VifguardError) throw cause;
+      const errno = cause instanceof DeadlineError ? 'ETIMEDOUT' : 'EIO';
+      throw new NetlinkError({ ...purpose, errno }, { cause });
+    }
+  }
+}
+
+function ofType(data: readonly NetlinkReply[], type: number): NetlinkReply[] {
+  return data.filter((reply) => reply.type === type);
+}
+
+/** The result, or undefined when it fails with that error number. */
+async function unless<T>(errno: string, result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.errno === errno) return undefined;
+    throw error;
+  }
+}

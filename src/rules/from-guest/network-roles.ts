@@ -1,0 +1,99 @@
+import { parsePrefix } from '../../address/ip.ts';
+import type { GuardPolicy, Role } from '../../policy/guard-policy.ts';
+import { ICMPV6, only, PROTOCOL } from '../protocols.ts';
+import type { Reason } from '../reason.ts';
+import { drop, type Match, pass, type Range, type Rule, type Stage } from '../rule.ts';
+
+/** A class of messages that speak for the network, and the roles that may send it. */
+interface Restricted {
+  readonly reason: Reason;
+  readonly roles: readonly Role[];
+  readonly messages: readonly Match[];
+}
+
+const udpFrom = (port: number): Match => ({ protocol: PROTOCOL.udp, sourcePort: only(port) });
+const udpTo = (port: number): Match => ({ protocol: PROTOCOL.udp, destinationPort: only(port) });
+const protocols = (...numbers: number[]): readonly Match[] => numbers.map((protocol) => ({ protocol }));
+const icmpv6 = (...types: number[]): readonly Match[] =>
+  types.map((type) => ({ protocol: PROTOCOL.icmpv6, type: only(type) }));
+
+/** GGP, EGP, IGRP, EIGRP, OSPF, PIM, IS-IS over IPv4 (IANA protocol numbers). */
+const ROUTING_PROTOCOLS = protocols(3, 8, 9, 88, 89, 103, 124);
+/** LDP and OLSR and Babel hellos. */
+const ROUTING_PORTS = [646, 698, 6696].map(udpTo);
+
+const IPV4: readonly Restricted[] = [
+  { reason: 'dhcp-server', roles: ['dhcp-server'], messages: [udpFrom(67), udpTo(68)] },
+  { reason: 'redirect', roles: ['router'], messages: [{ protocol: PROTOCOL.icmp, type: only(5) }] },
+  { reason: 'router-advert', roles: ['router'], messages: [{ protocol: PROTOCOL.icmp, type: only(9) }] },
+  {
+    reason: 'routing-protocol',
+    roles: ['router'],
+    messages: [
+      ...ROUTING_PROTOCOLS,
+      ...ROUTING_PORTS,
+      udpTo(520),
+      { protocol: PROTOCOL.ah, destination: parsePrefix('224.0.0.0/24') },
+    ],
+  },
+  { reason: 'first-hop-redundancy', roles: ['vrrp'], messages: protocols(PROTOCOL.vrrp) },
+  { reason: 'first-hop-redundancy', roles: ['router'], messages: [udpTo(1985), udpTo(3222)] },
+];
+
+const IPV6: readonly Restricted[] = [
+  { reason: 'dhcp-server', roles: ['dhcp-server'], messages: [udpFrom(547), udpTo(546)] },
+  { reason: 'router-advert', roles: ['router'], messages: icmpv6(ICMPV6.routerAdvertisement) },
+  { reason: 'redirect', roles: ['router'], messages: icmpv6(ICMPV6.redirect) },
+  { reason: 'multicast-query', roles: ['router'], messages: icmpv6(ICMPV6.mldQuery) },
+  // Router renumbering (RFC 2894), certification path advertisement (RFC 3971), MRD (RFC 4286).
+  {
+    reason: 'router-icmp',
+    roles: ['router'],
+    messages: icmpv6(ICMPV6.routerRenumbering, 149, 151, 152, 153),
+  },
+  {
+    reason: 'routing-protocol',
+    roles: ['router'],
+    messages: [...ROUTING_PROTOCOLS, ...ROUTING_PORTS, udpTo(521)],
+  },
+  { reason: 'first-hop-redundancy', roles: ['vrrp'], messages: protocols(PROTOCOL.vrrp) },
+  { reason: 'first-hop-redundancy', roles: ['router'], messages: [udpTo(2029), udpTo(3222)] },
+];
+
+/** IGMP that a host sends: v1, v2 and v3 reports and leave (RFC 3376 section 4, RFC 2236). */
+const HOST_IGMP = [0x12, 0x16, 0x17, 0x22];
+
+export function networkRolesIpv4(policy: GuardPolicy): Stage<'network-roles'> {
+  return stage([...withheld(policy, IPV4), ...dhcpClient(policy, 68, 67), ...igmp(policy)]);
+}
+
+export function networkRolesIpv6(policy: GuardPolicy): Stage<'network-roles'> {
+  return stage([...withheld(policy, IPV6), ...dhcpClient(policy, 546, 547)]);
+}
+
+/** No message of a role is TCP, and most traffic is. */
+const TCP = pass({ protocol: PROTOCOL.tcp });
+
+function stage(rules: readonly Rule[]): Stage<'network-roles'> {
+  return { name: 'network-roles', rules: [TCP, ...rules], otherwise: 'pass' };
+}
+
+function withheld({ roles }: GuardPolicy, classes: readonly Restricted[]): readonly Rule[] {
+  return classes
+    .filter((restricted) => !restricted.roles.some((role) => roles.includes(role)))
+    .flatMap(({ reason, messages }) => messages.map((match) => drop(reason, match)));
+}
+
+function dhcpClient({ dhcp }: GuardPolicy, from: number, to: number): readonly Rule[] {
+  const range = (port: number): Range => only(port);
+  const match = { protocol: PROTOCOL.udp, sourcePort: range(from), destinationPort: range(to) };
+  return dhcp ? [] : [drop('dhcp-client', match)];
+}
+
+function igmp({ roles }: GuardPolicy): readonly Rule[] {
+  if (roles.includes('router')) return [];
+  return [
+    ...HOST_IGMP.map((type) => pass({ protocol: PROTOCOL.igmp, type: only(type) })),
+    drop('multicast-query', { protocol: PROTOCOL.igmp }),
+  ];
+}

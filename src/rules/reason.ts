@@ -1,0 +1,35 @@
+/** Why a frame was dropped: the name that counters, `status` and logs use, and its meaning in words. */
+export const REASONS = {
+  disabled: 'the vif is in mode disabled',
+  unfiltered: 'the frame did not pass the guard of its port (tables flushed, or a link-local group)',
+  'mac-spoof': 'the source MAC is not the guest’s',
+  'vlan-tag': 'the frame carries a VLAN tag',
+  'llc-snap': 'the frame is LLC/SNAP (STP, IS-IS, CDP ...)',
+  'bridge-group': 'the destination is a bridge group address, 01:80:c2:00:00:0X',
+  ethertype: 'the frame is neither ARP nor IPv4 nor IPv6',
+  'arp-malformed': 'the ARP message is no Ethernet/IPv4 request or reply',
+  'arp-spoof': 'the ARP sender MAC or address is not the guest’s',
+  'unspecified-source': 'the source 0.0.0.0 or :: is used for something else than DHCP, DAD, MLD or RS',
+  'ipv4-spoof': 'the IPv4 source is not the guest’s',
+  'ipv6-spoof': 'the IPv6 source is not the guest’s',
+  'dhcp-client': 'the guest is not to use DHCP (dhcp=off)',
+  'dhcp-server': 'a DHCP server’s message, without the role dhcp-server',
+  'router-advert': 'a router advertisement, without the role router',
+  redirect: 'an ICMP redirect, without the role router',
+  'router-icmp':
+    'router renumbering, certification path or multicast router discovery, without the role router',
+  'multicast-query': 'an IGMP or MLD query, or other IGMP than a host’s, without the role router',
+  'routing-protocol': 'a routing protocol (OSPF, PIM, RIP, EIGRP ...), without the role router',
+  'first-hop-redundancy': 'VRRP, CARP, HSRP or GLBP, without the role vrrp or router',
+  'nd-fragment': 'a fragment from a link-local source',
+  'nd-malformed': 'an ND message with extension headers, a foreign link-layer option or a bad length',
+  'nd-spoof': 'the ND target is not the guest’s',
+  'icmpv6-type': 'an ICMPv6 type that a host does not send',
+  'ipv6-header-chain': 'the IPv6 header chain is not complete in the first fragment',
+  'not-addressed': 'the destination MAC is not the guest’s',
+  isolated: 'the sender is another isolated guest',
+  'not-for-guest': 'the destination address, or ARP target, is not the guest’s',
+  'dom0-access': 'the guest may not send this to dom0 (dom0=icmp or dom0=none)',
+} as const;
+
+export type Reason = keyof typeof REASONS;

@@ -1,0 +1,18 @@
+import type { GuardPolicy } from '../policy/guard-policy.ts';
+import { PROTOCOL } from './protocols.ts';
+import { accept, closed, open, type Stage } from './rule.ts';
+
+/** What the guest may send to dom0's own stack, which is also where dom0 routes from. */
+export function dom0Access({ dom0 }: GuardPolicy): Stage<'dom0-access'> {
+  if (dom0 === 'allow') return open('dom0-access');
+  if (dom0 === 'none') return closed('dom0-access', 'dom0-access');
+  return {
+    name: 'dom0-access',
+    rules: [
+      accept({ etherType: 'arp' }),
+      accept({ etherType: 'ipv4', protocol: PROTOCOL.icmp }),
+      accept({ etherType: 'ipv6', protocol: PROTOCOL.icmpv6 }),
+    ],
+    otherwise: { drop: 'dom0-access' },
+  };
+}

@@ -1,0 +1,27 @@
+import { ICMPV6, only, PROTOCOL } from '../protocols.ts';
+import { drop, type Stage } from '../rule.ts';
+
+/** Who speaks for the network is an uplink, dom0 or a guest with a role: never another guest. */
+export const speakersIpv4: Stage<'speakers'> = {
+  name: 'speakers',
+  rules: [
+    drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, sourcePort: only(67) }),
+    drop('redirect', { fromPeer: true, protocol: PROTOCOL.icmp, type: only(5) }),
+    drop('router-advert', { fromPeer: true, protocol: PROTOCOL.icmp, type: only(9) }),
+  ],
+  otherwise: 'pass',
+};
+
+export const speakersIpv6: Stage<'speakers'> = {
+  name: 'speakers',
+  rules: [
+    drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, sourcePort: only(547) }),
+    drop('router-advert', {
+      fromPeer: true,
+      protocol: PROTOCOL.icmpv6,
+      type: only(ICMPV6.routerAdvertisement),
+    }),
+    drop('redirect', { fromPeer: true, protocol: PROTOCOL.icmpv6, type: only(ICMPV6.redirect) }),
+  ],
+  otherwise: 'pass',
+};

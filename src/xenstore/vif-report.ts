@@ -1,0 +1,85 @@
+import type { StoreView, XenstoreClient } from './client.ts';
+import { XenstoreError } from './error.ts';
+
+/** Characters of a `hotplug-error`: one sentence, far below what a xenstore message takes. */
+const LONGEST_ERROR = 1_000;
+
+/** `hotplug-status` as Linux's netback and libxl know it. */
+export type HotplugStatus = 'connected' | 'error';
+
+/**
+ * Sets `hotplug-status`; write `connected` last of all.
+ *
+ * @throws XenstoreError ENOENT when the vif is gone.
+ */
+export async function writeHotplugStatus(
+  client: XenstoreClient,
+  backendPath: string,
+  status: HotplugStatus,
+): Promise<void> {
+  await changeVif(client, backendPath, (view) => view.write(`${backendPath}/hotplug-status`, status));
+}
+
+/**
+ * Sets `hotplug-error`, which libxl prints when the script fails, and `hotplug-status` to `error`. The
+ * guest can read both. Control characters become spaces, and a very long text is cut.
+ *
+ * @throws XenstoreError ENOENT when the vif is gone.
+ */
+export async function writeHotplugError(
+  client: XenstoreClient,
+  backendPath: string,
+  text: string,
+): Promise<void> {
+  const line = text.replace(/\p{Cc}+/gu, ' ').slice(0, LONGEST_ERROR);
+  await changeVif(client, backendPath, async (view) => {
+    await Promise.all([
+      view.write(`${backendPath}/hotplug-error`, line),
+      view.write(`${backendPath}/hotplug-status`, 'error'),
+    ]);
+  });
+}
+
+/**
+ * Makes `entries` (name to value) all there is below `backendPath/name`, in one transaction. Readers,
+ * the guest among them, see the old ones or the new ones.
+ *
+ * @throws XenstoreError ENOENT when the vif is gone.
+ */
+export async function publish(
+  client: XenstoreClient,
+  backendPath: string,
+  name: string,
+  entries: Readonly<Record<string, string>>,
+): Promise<void> {
+  const root = `${backendPath}/${name}`;
+  await changeVif(client, backendPath, async (view) => {
+    await view.rm(root);
+    await Promise.all(Object.entries(entries).map(([key, value]) => view.write(`${root}/${key}`, value)));
+  });
+}
+
+/** Takes back what `publish` wrote; fine when there is nothing, or no vif either. */
+export async function unpublish(view: StoreView, backendPath: string, name: string): Promise<void> {
+  await view.rm(`${backendPath}/${name}`);
+}
+
+/**
+ * Runs `change` in a transaction, unless libxl has removed the vif meanwhile: a write would bring half
+ * of it back.
+ *
+ * @throws XenstoreError ENOENT when the vif is gone, and what `change` throws.
+ */
+export async function changeVif(
+  client: XenstoreClient,
+  backendPath: string,
+  change: (view: StoreView) => Promise<void>,
+): Promise<void> {
+  await client.transaction(async (view) => {
+    if ((await view.read(backendPath)) === undefined) {
+      const detail = 'the vif is gone from xenstore';
+      throw new XenstoreError({ operation: 'WRITE', path: backendPath, code: 'ENOENT', detail });
+    }
+    await change(view);
+  });
+}

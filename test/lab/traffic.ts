@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import { LabError } from './error.ts';
+import type { Guest } from './guest.ts';
+import type { Lab } from './lab.ts';
+import type { Namespace } from './netns.ts';
+import { poll } from './poll.ts';
+
+// Lawful traffic, made by the tools that guests use.
+
+/** A machine of the lab and the addresses under which it is reached. */
+interface Machine {
+  readonly namespace: Namespace;
+}
+
+export interface PingOptions {
+  readonly count?: number;
+  /** Octets of data; 4000 makes fragments. */
+  readonly size?: number;
+  /** The interface, for a link-local address. */
+  readonly via?: string;
+}
+
+/** Whether every echo request to the address (IPv4 or IPv6) is answered, each within a second. */
+export async function ping(from: Machine, address: string, options: PingOptions = {}): Promise<boolean> {
+  const { count = 2, size = 56, via } = options;
+  const args = ['-q', '-n', '-c', `${count}`, '-i', '0.05', '-W', '1', '-s', `${size}`];
+  const interfaceArgs = via === undefined ? [] : ['-I', via];
+  const { stdout } = await from.namespace.try('ping', [...args, ...interfaceArgs, address]);
+  return stdout.includes(` ${count} received`);
+}
+
+/** Whether a TCP connection carries data both ways. `address` is one of the server's. */
+export async function tcp(from: Machine, to: Machine, address: string, port = 4242): Promise<boolean> {
+  const [request, answer] = [`request ${'q'.repeat(20_000)}`, `answer ${'a'.repeat(20_000)}`];
+  const server = to.namespace.try('nc', ['-n', '-N', '-l', address, `${port}`], {
+    input: answer,
+    timeout: 5000,
+  });
+  await poll(`a listener on ${address}:${port}`, async () => {
+    return (await to.namespace.run('ss', ['-Hltn', `sport = :${port}`])) !== '';
+  });
+  const client = await from.namespace.try('nc', ['-n', '-N', '-w', '2', address, `${port}`], {
+    input: request,
+  });
+  return client.stdout === answer && (await server).stdout === request;
+}
+
+export interface DhcpServerOptions {
+  /** Seconds between two unsolicited router advertisements. */
+  readonly raInterval?: number;
+}
+
+/**
+ * Starts dnsmasq in the gateway: DHCPv4, DHCPv6 and router advertisements, with the guests' own
+ * addresses as fixed leases.
+ */
+export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Promise<void> {
+  const hosts = lab.guests.map(({ mac, addresses: { ip, ip6 } }) =>
+    [
+      '--dhcp-host=',
+      mac,
+      ...(ip === undefined ? [] : [`,${ip}`]),
+      ...(ip6 === undefined ? [] : [`,[${ip6}]`]),
+    ].join(''),
+  );
+  // It stays root: a process that changes its user is no longer killed when its parent dies.
+  const server = lab.gateway.namespace.spawn('dnsmasq', [
+    ...[
+      '--keep-in-foreground',
+      '--conf-file=/dev/null',
+      '--user=root',
+      '--group=root',
+      '--port=0',
+      '--log-facility=-',
+    ],
+    ...['--pid-file=', `--dhcp-leasefile=${join(lab.dir, 'dnsmasq.leases')}`, '--interface=eth0'],
+    ...[
+      '--no-ping',
+      '--dhcp-authoritative',
+      '--enable-ra',
+      `--ra-param=eth0,${options.raInterval ?? 600},1800`,
+    ],
+    ...['--dhcp-range=192.0.2.0,static,1h', '--dhcp-range=2001:db8:0:ffff::,static,64,1h'],
+    ...hosts,
+  ]);
+  let log = '';
+  server.stderr?.on('data', (chunk) => {
+    log += String(chunk);
+  });
+  await poll('the start of dnsmasq', () => {
+    if (server.exitCode !== null) throw new LabError(`dnsmasq ended: ${log}`);
+    return log.includes('router advertisement on 2001:db8:0:ffff::');
+  });
+}
+
+// Only addresses: what else a client's own script would do (resolv.conf, hooks) concerns the whole machine.
+const DHCLIENT_SCRIPT = `#!/bin/sh
+case $reason in
+  BOUND) ip addr replace "$new_ip_address/24" dev "$interface" ;;
+  BOUND6) ip addr replace "$new_ip6_address/64" dev "$interface" ;;
+esac
+`;
+const UDHCPC_SCRIPT = `#!/bin/sh
+[ "$1" != bound ] || ip addr replace "$ip/24" dev "$interface"
+`;
+
+export type DhcpClient = 'dhclient' | 'dhclient -6' | 'udhcpc';
+
+/** Runs a DHCP client in the guest; gives the address that it got, or undefined when there was none. */
+export async function dhcp(guest: Guest, client: DhcpClient): Promise<string | undefined> {
+  const name = `${client.replace(' ', '')}-${guest.device}`;
+  const script = await guest.lab.writeFile(
+    `${name}.sh`,
+    client === 'udhcpc' ? UDHCPC_SCRIPT : DHCLIENT_SCRIPT,
+  );
+  await guest.namespace.run('chmod', ['+x', script]);
+  const { exitCode, stdout, stderr } = await guest.namespace.try(
+    ...(client === 'udhcpc' ? udhcpc(script) : dhclient(client, script, join(guest.lab.dir, name))),
+  );
+  if (exitCode !== 0) return undefined;
+  const pattern = client === 'udhcpc' ? /lease of (\S+) obtained/ : /bound to (\S+)|IAADDR (\S+)/;
+  const match = pattern.exec(stdout + stderr);
+  return match?.[1] ?? match?.[2];
+}
+
+function udhcpc(script: string): [string, string[]] {
+  return ['udhcpc', ['-i', 'eth0', '-f', '-q', '-n', '-t', '3', '-T', '1', '-s', script]];
+}
+
+function dhclient(client: DhcpClient, script: string, files: string): [string, string[]] {
+  const family = client === 'dhclient' ? '-4' : '-6';
+  const config = ['-sf', script, '-cf', '/dev/null', '-lf', `${files}.leases`, '-pf', `${files}.pid`];
+  const limited = ['5', 'dhclient', family, '-1', '-v', ...config, 'eth0'];
+  return ['timeout', limited];
+}
+
+/** Whether a router solicitation is answered (rdisc6). */
+export async function discoverRouter(guest: Guest): Promise<boolean> {
+  const { exitCode } = await guest.namespace.try('rdisc6', ['-1', '-r', '2', '-w', '1000', 'eth0']);
+  return exitCode === 0;
+}
