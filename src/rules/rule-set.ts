@@ -1,4 +1,5 @@
 import type { GuardPolicy } from '../policy/guard-policy.ts';
+import { framingFromGuest, framingToGuest } from './framing.ts';
 import { arpSender } from './from-guest/arp-sender.ts';
 import { identity } from './from-guest/identity.ts';
 import { linkLocalFragments, ndMessage, ndTarget } from './from-guest/neighbor-discovery.ts';
@@ -17,7 +18,7 @@ import { speakersIpv4, speakersIpv6 } from './to-guest/speakers.ts';
 export function ruleSet(policy: GuardPolicy): RuleSet {
   return {
     fromGuest: {
-      link: [identity(policy)],
+      link: [framingFromGuest, identity(policy)],
       arp: [arpSender(policy)],
       ipv4: [unspecifiedIpv4(policy), sourceValidation(policy, 4), networkRolesIpv4(policy)],
       ipv6: [
@@ -31,7 +32,7 @@ export function ruleSet(policy: GuardPolicy): RuleSet {
       ],
     },
     toGuest: {
-      link: [delivery(policy), isolation(policy)],
+      link: [framingToGuest, delivery(policy), isolation(policy)],
       arp: [arpTarget(policy)],
       ipv4: [speakersIpv4, destinationIpv4(policy)],
       ipv6: [speakersIpv6, destinationIpv6(policy)],

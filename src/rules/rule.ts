@@ -66,13 +66,15 @@ export interface Stage<Name extends string = string> {
   readonly name: Name;
   /** The stage judges only frames that match one of these; every frame when absent. */
   readonly only?: readonly Match[];
+  /** A key when the stage is the same for all ports with this key: one copy serves them all. */
+  readonly shared?: string;
   readonly rules: readonly Rule[];
   readonly otherwise: Verdict;
 }
 
 /** The way of a frame from the guest: the tuples fix the order of the stages. */
 export interface FromGuest {
-  readonly link: readonly [Stage<'identity'>];
+  readonly link: readonly [Stage<'framing'>, Stage<'identity'>];
   readonly arp: readonly [Stage<'arp-sender'>];
   readonly ipv4: readonly [Stage<'unspecified-source'>, Stage<'source-validation'>, Stage<'network-roles'>];
   readonly ipv6: readonly [
@@ -88,7 +90,7 @@ export interface FromGuest {
 
 /** The way of a frame to the guest. */
 export interface ToGuest {
-  readonly link: readonly [Stage<'delivery'>, Stage<'isolation'>];
+  readonly link: readonly [Stage<'framing'>, Stage<'delivery'>, Stage<'isolation'>];
   readonly arp: readonly [Stage<'arp-target'>];
   readonly ipv4: readonly [Stage<'speakers'>, Stage<'destination'>];
   readonly ipv6: readonly [Stage<'speakers'>, Stage<'destination'>];

@@ -7,6 +7,9 @@ export type Chains = ReadonlyMap<string, readonly string[]>;
 export const TABLES = ['ebtables filter', 'ebtables nat', 'ip6tables filter', 'ip6tables raw'] as const;
 export type TableName = (typeof TABLES)[number];
 
+/** Names of chains, by table. */
+export type ChainNames = { readonly [name in TableName]: readonly string[] };
+
 export type Tables = { readonly [name in TableName]: Chains };
 
 /**
@@ -34,6 +37,15 @@ export function portChain(root: string, port: string, stage?: string): string {
 /** The chain that all drops for one reason go through: it names the reason in every listing. */
 export function reasonChain(reason: Reason): string {
   return `vg-x:${reason}`;
+}
+
+/** A chain that serves every port whose rules of a stage are the same. */
+export function sharedChain(family: string, key: string): string {
+  return `vg-s:${family}.${key}`;
+}
+
+export function isShared(chain: string): boolean {
+  return chain.startsWith('vg-s:');
 }
 
 export function mergeTables(...parts: readonly Partial<Tables>[]): Tables {

@@ -1,15 +1,32 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { REASONS, type Reason } from '../../rules/reason.ts';
-import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
+import {
+  type ChainNames,
+  type Chains,
+  isShared,
+  mergeTables,
+  portChain,
+  ROOT,
+  reasonChain,
+  type TableName,
+  type Tables,
+} from './chains.ts';
 import { dispatchTree } from './dispatch.ts';
 import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
-import { JUDGED, portChains, restrictsDom0 } from './port-chains.ts';
+import { JUDGED, portChains } from './port-chains.ts';
+
+export interface GuardedPort {
+  /** Whether its frames to dom0 go through a chain of its own (see restrictsDom0). */
+  readonly restricted: boolean;
+  /** Asked for only when the port's own chains are written. */
+  readonly policy: () => GuardPolicy;
+}
 
 /** Everything in one network namespace that the tables depend on. */
 export interface GuardedHost {
   /** The bridges that guarded ports are on, with their own MACs. */
   readonly bridges: ReadonlyMap<string, { readonly address: string }>;
-  readonly ports: ReadonlyMap<string, GuardPolicy>;
+  readonly ports: ReadonlyMap<string, GuardedPort>;
   /** Ports that are no guest's, and yet no uplink. */
   readonly untrustedPorts: readonly string[];
 }
@@ -32,33 +49,46 @@ export const HOOKS: readonly {
 
 /** All chains for a host: what the kernel should hold. */
 export function hostTables(host: GuardedHost): Tables {
-  return mergeTables(
-    staticChains(),
-    bridgeChains(host),
-    ...[...host.ports].map(([port, policy]) => portChains(port, policy)),
-    trees(host),
-  );
+  const ports = [...host.ports].map(([port, { policy }]) => portChains(port, policy()));
+  return mergeTables(staticChains(), bridgeChains(host), ...ports, trees(host));
 }
 
-/** The chains that change when one port comes or changes. */
-export function portTables(host: GuardedHost, port: string): Tables {
-  const policy = host.ports.get(port);
-  return mergeTables(
-    bridgeChains(host),
-    policy === undefined ? {} : portChains(port, policy),
-    trees(host, port),
-  );
+/** A port that comes (no `before`), changes, or goes (no `after`), and the host's other ports. */
+export interface PortChange {
+  readonly host: GuardedHost;
+  readonly port: string;
+  readonly before: GuardedPort | undefined;
+  readonly after: GuardedPort | undefined;
+}
+
+/** The chains that one port's change writes anew, and those that go with it. */
+export function portTables(change: PortChange): { tables: Tables; gone: ChainNames } {
+  const before = touchedBy(change, change.before);
+  const after = touchedBy(change, change.after);
+  const gone = (table: TableName) => [...before[table].keys()].filter((chain) => !after[table].has(chain));
+  return {
+    tables: after,
+    gone: {
+      'ebtables filter': gone('ebtables filter'),
+      'ebtables nat': gone('ebtables nat').filter((chain) => !isShared(chain)),
+      'ip6tables filter': gone('ip6tables filter'),
+      'ip6tables raw': gone('ip6tables raw'),
+    },
+  };
+}
+
+function touchedBy({ host, port }: PortChange, guarded: GuardedPort | undefined): Tables {
+  const ports = new Map([...host.ports, ...(guarded === undefined ? [] : [[port, guarded] as const])]);
+  const own = guarded === undefined ? {} : portChains(port, guarded.policy());
+  return mergeTables(bridgeChains(host), own, trees({ ...host, ports }, port));
 }
 
 function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   const ports = [...host.ports.keys()];
+  const restricted = ports.filter((port) => host.ports.get(port)?.restricted);
   const own = (root: string) => (port: string) => portChain(root, port);
   const tree = (root: string, option: string, leaf = own(root), names = ports): Chains =>
     dispatchTree({ root, option, ports: names, leaf }, touching);
-  const restricted = ports.filter((port) => {
-    const policy = host.ports.get(port);
-    return policy !== undefined && restrictsDom0(policy);
-  });
   return {
     'ebtables nat': withEnds(tree(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
       head: [...host.bridges.values()].map(({ address }) => `-d ${address} ${markAs(MARK.host)}`),

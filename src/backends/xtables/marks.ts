@@ -1,3 +1,4 @@
+import { REASONS, type Reason } from '../../rules/reason.ts';
 import type { Provenance } from '../../rules/rule.ts';
 
 /**
@@ -22,10 +23,18 @@ export const MARK = {
   host: 0x0200_0000,
 } as const;
 
+/** Which reason a shared chain has found to drop a frame: the port's own chain drops it, and counts. */
+export const VERDICT = 0x01f0_0000;
+
+/** The value of VERDICT for a reason; 0 is none. */
+export function verdictMark(reason: Reason): number {
+  return ((Object.keys(REASONS).indexOf(reason) + 1) << 20) >>> 0;
+}
+
 export const PENDING = bits(MARK.neighborDiscovery, MARK.linkLocal);
 
 /** All bits that are ours. */
-export const OURS = bits(...Object.values(MARK));
+export const OURS = bits(VERDICT, ...Object.values(MARK));
 
 export function bits(...marks: readonly number[]): number {
   return marks.reduce((sum, mark) => (sum | mark) >>> 0, 0);

@@ -1,11 +1,11 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { type Guard, guardOf } from '../../rules/guard.ts';
 import type { Match, RuleSet, Stage } from '../../rules/rule.ts';
-import { type Chains, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
+import { type Chains, portChain, ROOT, reasonChain, sharedChain, type Tables } from './chains.ts';
 import { ebtablesMatch } from './ebtables-match.ts';
 import { ip6tablesMatch } from './ip6tables-match.ts';
 import { acceptMarks, hex, MARK } from './marks.ts';
-import { type Dialect, renderStage } from './stage-chains.ts';
+import { MARKED, markedDrops, type Rendered, renderShared, renderStage } from './stage-chains.ts';
 
 /** Short names of the stages: with a port's 15 characters a chain name has 6 left. */
 const SHORT: Record<string, string> = {
@@ -85,27 +85,20 @@ interface Direction {
   readonly accept: string;
 }
 
-function direction({ root, port, stages, accept }: Direction): Chains {
-  const dialect = (family?: Family): Dialect => ({ match: (match) => ebtablesMatch(match, family), accept });
-  const link = stages.link.map((stage) =>
-    renderStage(stage, portChain(root, port, SHORT[stage.name]), dialect()),
-  );
+function direction(way: Direction): Chains {
+  const { root, port, stages, accept } = way;
+  const link = stages.link.map((stage) => renderPart(way, stage));
   const families = FAMILIES.map(([family, short]) => {
-    const parts = stages[family].map((stage) =>
-      isDeferred(stage)
-        ? { rules: deferral(stage), chains: new Map() }
-        : renderStage(stage, portChain(root, port, `${short}.${SHORT[stage.name]}`), dialect(family)),
-    );
+    const parts = stages[family].map((stage) => renderPart(way, stage, [family, short]));
+    const chain = portChain(root, port, short);
     return {
-      chain: portChain(root, port, short),
-      call: `${ebtablesMatch({ etherType: family })} -j ${portChain(root, port, short)}`,
-      rules: [
-        ...new Set(parts.flatMap(({ rules }) => rules)),
-        ...(isDecided(stages[family]) ? [] : [accept]),
-      ],
+      chain,
+      call: `${ebtablesMatch({ etherType: family })} -j ${chain}`,
+      rules: [...parts.flatMap(({ rules }) => rules), ...(endsOpen(stages[family]) ? [accept] : [])],
       chains: parts.flatMap(({ chains }) => [...chains]),
     };
   });
+  const shared = [stages.link, stages.arp, stages.ipv4, stages.ipv6].flat().filter(isShared);
   return new Map([
     [
       portChain(root, port),
@@ -117,12 +110,36 @@ function direction({ root, port, stages, accept }: Direction): Chains {
     ],
     ...link.flatMap(({ chains }) => [...chains]),
     ...families.flatMap(({ chain, rules, chains }) => [[chain, rules] as const, ...chains]),
+    ...(shared.length === 0 ? [] : [[portChain(root, port, MARKED_DROPS), markedDrops(shared)] as const]),
   ]);
 }
 
-/** Whether the last stage leaves no frame open. */
-function isDecided(stages: readonly Stage[]): boolean {
-  return stages.at(-1)?.otherwise !== 'pass';
+/** The chain of a port that drops what shared chains have marked. */
+const MARKED_DROPS = 'x';
+
+function renderPart(way: Direction, stage: Stage, family?: readonly [Family, string]): Rendered {
+  const { root, port, accept } = way;
+  const match = (terms: Match) => ebtablesMatch(terms, family?.[0]);
+  const prefix = family === undefined ? '' : `${family[1]}.`;
+  if (isDeferred(stage)) return { rules: deferral(stage), chains: new Map() };
+  if (!isShared(stage)) {
+    return renderStage(stage, portChain(root, port, `${prefix}${SHORT[stage.name]}`), { match, accept });
+  }
+  const chain = sharedChain(family?.[1] ?? 'l', stage.shared);
+  return {
+    rules: [`-j ${chain}`, `${MARKED} -j ${portChain(root, port, MARKED_DROPS)}`],
+    chains: new Map([[chain, renderShared(stage, match)]]),
+  };
+}
+
+function isShared(stage: Stage): stage is Stage & { shared: string } {
+  return stage.shared !== undefined;
+}
+
+/** Whether a frame can come through all stages undecided; accepting in a shared chain is just that. */
+function endsOpen(stages: readonly Stage[]): boolean {
+  const last = stages.at(-1);
+  return last === undefined || last.otherwise === 'pass' || isShared(last);
 }
 
 function isDeferred(stage: Stage): boolean {

@@ -1,4 +1,4 @@
-import { TABLES, type TableName, type Tables } from './chains.ts';
+import { type ChainNames, TABLES, type TableName, type Tables } from './chains.ts';
 import { HOOKS } from './host-chains.ts';
 
 /** What the two restore tools read on stdin; each applies a table at once or not at all. */
@@ -9,15 +9,12 @@ export interface RestoreInput {
 
 /** What a batch finds in the kernel: our chains by table, and how often each hook stands there. */
 export interface Present {
-  readonly chains: { readonly [name in TableName]: readonly string[] };
+  readonly chains: ChainNames;
   readonly hooks: readonly number[];
 }
 
-/** The state of every attach but the first: all hooks once, no chain to remove but those given. */
-export function presentAsUsual(): Present {
-  const chains = { 'ebtables filter': [], 'ebtables nat': [], 'ip6tables filter': [], 'ip6tables raw': [] };
-  return { chains, hooks: HOOKS.map(() => 1) };
-}
+/** The state at every attach but the first: each hook stands there once. */
+export const HOOKED_ONCE: Present['hooks'] = HOOKS.map(() => 1);
 
 export interface Batch {
   /** Chains to write anew; an empty chain stays. */

@@ -1,5 +1,6 @@
 import type { Match, Stage, Verdict } from '../../rules/rule.ts';
 import { reasonChain } from './chains.ts';
+import { hex, VERDICT, verdictMark } from './marks.ts';
 
 /** How one table says things. */
 export interface Dialect {
@@ -27,6 +28,34 @@ export function renderStage(stage: Stage, chain: string, dialect: Dialect): Rend
     ? { rules: [`-j ${chain}`], chains: new Map([[chain, rules]]) }
     : { rules, chains: new Map() };
 }
+
+/**
+ * A stage in a chain that many ports share. A drop is only marked there: the port drops it, by the
+ * rules of `markedDrops`. Accepting is the same as passing on, so this is for stages without or at the end.
+ */
+export function renderShared(stage: Stage, match: (match: Match) => string): readonly string[] {
+  const target = (verdict: Verdict): string =>
+    typeof verdict === 'string'
+      ? '-j RETURN'
+      : `-j mark --mark-or ${hex(verdictMark(verdict.drop))} --mark-target RETURN`;
+  const rules = stage.rules.map((rule) => `${match(rule.match)} ${target(rule.verdict)}`);
+  return stage.otherwise === 'pass' ? rules : [...rules, target(stage.otherwise)];
+}
+
+/** Drops what shared stages have marked, each reason by a rule of its own that counts. */
+export function markedDrops(stages: readonly Stage[]): readonly string[] {
+  const verdicts = stages.flatMap(({ rules, otherwise }) => [
+    ...rules.map(({ verdict }) => verdict),
+    otherwise,
+  ]);
+  const reasons = verdicts.flatMap((verdict) => (typeof verdict === 'string' ? [] : [verdict.drop]));
+  return [...new Set(reasons)].map(
+    (reason) => `--mark ${hex(verdictMark(reason))}/${hex(VERDICT)} -j ${reasonChain(reason)}`,
+  );
+}
+
+/** The match of a frame that a shared stage has marked for dropping. */
+export const MARKED = `--mark ! 0x0/${hex(VERDICT)}`;
 
 function line(match: string, verdict: Verdict, dialect: Dialect): string {
   return match === '' ? target(verdict, dialect) : `${match} ${target(verdict, dialect)}`;

@@ -64,18 +64,19 @@ const IPV6: readonly Restricted[] = [
 const HOST_IGMP = [0x12, 0x16, 0x17, 0x22];
 
 export function networkRolesIpv4(policy: GuardPolicy): Stage<'network-roles'> {
-  return stage([...withheld(policy, IPV4), ...dhcpClient(policy, 68, 67), ...igmp(policy)]);
+  return stage(policy, [...withheld(policy, IPV4), ...dhcpClient(policy, 68, 67), ...igmp(policy)]);
 }
 
 export function networkRolesIpv6(policy: GuardPolicy): Stage<'network-roles'> {
-  return stage([...withheld(policy, IPV6), ...dhcpClient(policy, 546, 547)]);
+  return stage(policy, [...withheld(policy, IPV6), ...dhcpClient(policy, 546, 547)]);
 }
 
 /** No message of a role is TCP, and most traffic is. */
 const TCP = pass({ protocol: PROTOCOL.tcp });
 
-function stage(rules: readonly Rule[]): Stage<'network-roles'> {
-  return { name: 'network-roles', rules: [TCP, ...rules], otherwise: 'pass' };
+function stage({ roles, dhcp }: GuardPolicy, rules: readonly Rule[]): Stage<'network-roles'> {
+  const shared = [...roles.map((role) => role[0]).sort(), ...(dhcp ? ['c'] : [])].join('');
+  return { name: 'network-roles', shared: `role-${shared}`, rules: [TCP, ...rules], otherwise: 'pass' };
 }
 
 function withheld({ roles }: GuardPolicy, classes: readonly Restricted[]): readonly Rule[] {

@@ -34,12 +34,11 @@ export function unspecifiedIpv6(policy: GuardPolicy): Stage<'unspecified-source'
   const allowed: readonly Rule[] = BEFORE_AN_ADDRESS.map((type) =>
     pass({ source: UNSPECIFIED_IPV6, protocol: PROTOCOL.icmpv6, type: only(type) }),
   );
+  const takesPart = hasFamily(policy, 6);
   return {
     name: 'unspecified-source',
-    rules: [
-      ...(hasFamily(policy, 6) ? allowed : []),
-      drop('unspecified-source', { source: UNSPECIFIED_IPV6 }),
-    ],
+    shared: takesPart ? 'unspec' : 'unspec-none',
+    rules: [...(takesPart ? allowed : []), drop('unspecified-source', { source: UNSPECIFIED_IPV6 })],
     otherwise: 'pass',
   };
 }

@@ -4,14 +4,11 @@ import { drop, pass, type Stage } from '../rule.ts';
 
 const GROUP = { address: '01:00:00:00:00:00', mask: '01:00:00:00:00:00' };
 
-/** Only untagged frames for the guest's MAC or for a group, so that nothing flooded is overheard. */
+/** Only frames for the guest's MAC or for a group, so that nothing flooded is overheard. */
 export function delivery(policy: GuardPolicy): Stage<'delivery'> {
   return {
     name: 'delivery',
     rules: [
-      drop('vlan-tag', { etherType: 'vlan' }),
-      drop('vlan-tag', { etherType: 'service-vlan' }),
-      drop('llc-snap', { etherType: 'length' }),
       pass({ etherDestination: GROUP }),
       ...macsOf(policy).map((mac) => pass({ etherDestination: { address: mac, mask: 'ff:ff:ff:ff:ff:ff' } })),
     ],

@@ -1,0 +1,67 @@
+import { basename } from 'node:path';
+import { ConfigError } from '../config/config-error.ts';
+import { readConfigText } from '../config/config-file.ts';
+import { DEFAULT_HOST_CONFIG, HOST_CONFIG_PATH, loadHostConfig } from '../config/host-config.ts';
+import { type Finding, lintDomainConfig, lintHostConfig } from '../config/lint.ts';
+import { type ExitCode, exitCodeOf } from './exit-code.ts';
+import { printable, type Terminal } from './terminal.ts';
+
+/**
+ * `vifguard lint FILE...`: prints `FILE:LINE:COLUMN: severity: message; advice` for each finding. A
+ * file is a host config when it is called vif-guard.conf or VIFGUARD_CONF names it, else a domain's.
+ */
+export function lint(files: readonly string[], stdout: Terminal): ExitCode {
+  const findings = files.flatMap(lintFile);
+  for (const finding of findings) stdout.print(formatFinding(finding, stdout));
+  const errors = findings.filter(({ severity }) => severity === 'error').length;
+  const counts = [
+    plural(files.length, 'file'),
+    plural(errors, 'error'),
+    plural(findings.length - errors, 'warning'),
+  ];
+  stdout.print(counts.join(', '));
+  return exitCodeOf(errors === 0);
+}
+
+function lintFile(file: string): Finding[] {
+  try {
+    const text = readConfigText(file);
+    if (text === undefined) throw new ConfigError({ file, problem: 'there is no such file' });
+    if (isHostConfig(file)) return lintHostConfig(file, text);
+    return lintDomainConfig({ file, text, defaults: hostDefaults() });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [findingOf(error)];
+  }
+}
+
+function isHostConfig(file: string): boolean {
+  return basename(file) === basename(HOST_CONFIG_PATH) || file === process.env.VIFGUARD_CONF;
+}
+
+/** A host config that is bad is not what is being linted here. */
+function hostDefaults() {
+  try {
+    return loadHostConfig().defaults;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return DEFAULT_HOST_CONFIG.defaults;
+  }
+}
+
+function findingOf({ file, at = { line: 1, column: 1 }, problem, advice }: ConfigError): Finding {
+  return { file, ...at, severity: 'error', message: problem, ...(advice === undefined ? {} : { advice }) };
+}
+
+function formatFinding(
+  { file, line, column, severity, message, advice }: Finding,
+  terminal: Terminal,
+): string {
+  const label = terminal.paint(severity === 'error' ? 'red' : 'yellow', severity);
+  const sentence = advice === undefined ? message : `${message}; ${advice}`;
+  return `${printable(file)}:${line}:${column}: ${label}: ${printable(sentence)}`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

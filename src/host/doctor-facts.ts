@@ -1,0 +1,178 @@
+import { readFileSync, statSync } from 'node:fs';
+import { execa } from 'execa';
+import { parsePrefix } from '../address/ip.ts';
+import { parseMac } from '../address/mac.ts';
+import { hostTables } from '../backends/xtables/host-chains.ts';
+import { restoreInput } from '../backends/xtables/restore.ts';
+import { readConfigText } from '../config/config-file.ts';
+import {
+  DEFAULT_HOST_CONFIG,
+  HOST_CONFIG_PATH,
+  type HostConfig,
+  loadHostConfig,
+} from '../config/host-config.ts';
+import { parseXlcfg } from '../config/xlcfg-parser.ts';
+import { describeError, VifguardError } from '../errors.ts';
+import type { Link } from '../netlink/link.ts';
+import { openRtnetlink } from '../netlink/rtnetlink.ts';
+import type { GuardPolicy } from '../policy/guard-policy.ts';
+import { stateDirectory } from '../port/registry.ts';
+import { XenstoreClient } from '../xenstore/client.ts';
+import type { FileFacts, HostFacts, Outcome } from './doctor.ts';
+
+const XL_CONF = '/etc/xen/xl.conf';
+const SCRIPT = '/etc/xen/scripts/vif-guard';
+const BRIDGE_NETFILTER = '/proc/sys/net/bridge';
+
+/** Gathers what the doctor judges by. Changes nothing on the host; what cannot be read is a fact, too. */
+export async function readHostFacts(): Promise<HostFacts> {
+  const bridgeNetfilter = await readBridgeNetfilter();
+  const config = readHostConfig();
+  const [ebtables, ip6tables, trial, xenstored, forwardPolicy, links] = await Promise.all([
+    attempt('ebtables-nft', ['--version']),
+    attempt('ip6tables-nft', ['--version']),
+    // Matches on bridge ports would load the module, which switches every bridge of the host over.
+    bridgeNetfilter === 'loaded' ? tryRules() : undefined,
+    tryXenstored(),
+    readForwardPolicy(),
+    readLinks(),
+  ]);
+  return {
+    uid: process.getuid?.() ?? -1,
+    nodeVersion: process.version,
+    tools: { 'ebtables-nft': ebtables, 'ip6tables-nft': ip6tables },
+    bridgeNetfilter,
+    trial,
+    xenstored,
+    legacyTables: readLines('/proc/net/ip6_tables_names'),
+    forwardPolicy,
+    links,
+    config,
+    defaultScript: readDefaultScript(),
+    script: readFileFacts(SCRIPT),
+    configFiles: configPaths(config).map(readFileFacts),
+  };
+}
+
+interface Command {
+  readonly input?: string;
+}
+
+async function attempt(
+  file: string,
+  args: readonly string[],
+  { input = '' }: Command = {},
+): Promise<Outcome> {
+  const { failed, stdout, stderr, shortMessage } = await execa(file, args, {
+    input,
+    timeout: 10_000,
+    reject: false,
+  });
+  if (!failed) return { works: true, said: stdout.trim() };
+  return { works: false, said: stderr.trim().split('\n')[0] || (shortMessage ?? `${file} failed`) };
+}
+
+async function readBridgeNetfilter(): Promise<HostFacts['bridgeNetfilter']> {
+  if (readFileFacts(BRIDGE_NETFILTER).stat !== undefined) return 'loaded';
+  const { works } = await attempt('modprobe', ['--dry-run', '--quiet', 'br_netfilter']);
+  return works ? 'loadable' : 'absent';
+}
+
+/** A guest that needs every kind of match there is. */
+const SAMPLE: GuardPolicy = {
+  ...DEFAULT_HOST_CONFIG.defaults,
+  mac: parseMac('00:16:3e:00:00:01'),
+  extraMacs: [],
+  ipv4: [parsePrefix('192.0.2.1')],
+  ipv6: [parsePrefix('2001:db8::1')],
+  dom0: 'icmp',
+  roles: [],
+  virtualRouters: [],
+};
+
+/** Loads the sample's rules into a network namespace that ends with the tool. */
+async function tryRules(): Promise<Outcome> {
+  const bridges = new Map([['xenbr0', { address: '02:00:00:00:00:01' }]]);
+  const host = { bridges, ports: new Map([['vif1.0', SAMPLE]]), untrustedPorts: [] };
+  const chains = { 'ebtables filter': [], 'ebtables nat': [], 'ip6tables filter': [], 'ip6tables raw': [] };
+  const input = restoreInput({ tables: hostTables(host), present: { chains, hooks: [] }, hooked: true });
+  const tools = ['ebtables', 'ip6tables'] as const;
+  const outcomes = await Promise.all(
+    tools.map((tool) =>
+      attempt('unshare', ['--net', `${tool}-nft-restore`, '--noflush'], { input: input[tool] }),
+    ),
+  );
+  return outcomes.find(({ works }) => !works) ?? { works: true, said: '' };
+}
+
+async function tryXenstored(): Promise<Outcome> {
+  try {
+    const client = await XenstoreClient.open();
+    try {
+      await client.read('domid');
+    } finally {
+      client.close();
+    }
+    return { works: true, said: '' };
+  } catch (error) {
+    return problem(error);
+  }
+}
+
+/** `-S` begins with `-P FORWARD POLICY`. */
+async function readForwardPolicy(): Promise<string | undefined> {
+  const { said } = await attempt('ip6tables-nft', ['-S', 'FORWARD']);
+  return /^-P FORWARD (\w+)/.exec(said)?.[1];
+}
+
+async function readLinks(): Promise<readonly Link[]> {
+  const rtnetlink = await openRtnetlink();
+  try {
+    return await rtnetlink.links();
+  } finally {
+    await rtnetlink.close();
+  }
+}
+
+function readHostConfig(): HostFacts['config'] {
+  try {
+    return { value: loadHostConfig() };
+  } catch (error) {
+    return { problem: problem(error).said };
+  }
+}
+
+function readDefaultScript(): HostFacts['defaultScript'] {
+  try {
+    const text = readConfigText(XL_CONF) ?? '';
+    const setting = parseXlcfg(XL_CONF, text).settings.get('vif.default.script');
+    return { value: setting?.value.kind === 'string' ? setting.value.text : undefined };
+  } catch (error) {
+    return { problem: problem(error).said };
+  }
+}
+
+function configPaths(config: HostFacts['config']): readonly string[] {
+  const { domainConfigs }: HostConfig = 'value' in config ? config.value : DEFAULT_HOST_CONFIG;
+  return [process.env.VIFGUARD_CONF || HOST_CONFIG_PATH, XL_CONF, stateDirectory(), ...domainConfigs];
+}
+
+function readFileFacts(path: string): FileFacts {
+  return { path, stat: statSync(path, { throwIfNoEntry: false }) };
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+  } catch {
+    return []; // The kernel has no such tables.
+  }
+}
+
+/** What vifguard itself says about a failure; anything else is a defect. */
+function problem(error: unknown): { readonly works: false; readonly said: string } {
+  if (!(error instanceof VifguardError)) throw error;
+  return { works: false, said: describeError(error) };
+}

@@ -1,0 +1,95 @@
+import type { MacAddress } from '../address/mac.ts';
+import { VifguardError } from '../errors.ts';
+import type { BridgePortSettings } from '../netlink/bridge-port.ts';
+import type { Link } from '../netlink/link.ts';
+import type { Rtnetlink } from '../netlink/rtnetlink.ts';
+import type { GuardPolicy } from '../policy/guard-policy.ts';
+
+/** What makes the bridge itself hold a guest to its MAC; bridge(8) has the names. */
+export interface BridgeLayer {
+  readonly settings: Partial<BridgePortSettings>;
+  /** MACs with a static FDB entry on the port. */
+  readonly pinned: readonly MacAddress[];
+}
+
+/** Every reserved group, 01:80:c2:00:00:03 to :0f, is forwarded: into PREROUTING, where it is dropped. */
+const ALL_GROUPS = 0xfff8;
+
+/**
+ * The settings of a guarded port, in full.
+ *
+ * @param twin whether an HVM guest's vif and tap are both there: one static FDB entry could be on one
+ *   of them only, so both learn, and the filter alone pins the MAC. So do ports with virtual MACs.
+ */
+export function bridgeLayer(policy: GuardPolicy, twin: boolean): BridgeLayer {
+  if (policy.mode === 'unlocked') return { settings: PLAIN, pinned: [] };
+  const learns = twin || policy.virtualRouters.length > 0;
+  return {
+    settings: {
+      isolated: policy.peers === 'isolated',
+      locked: !learns,
+      learning: learns,
+      flood: learns,
+      mcastFlood: true,
+      bcastFlood: true,
+      mcastToUnicast: false,
+      mcastRouter: 0,
+      guard: true,
+      rootBlock: true,
+      fastLeave: false,
+      hairpin: false,
+      proxyArp: false,
+      neighSuppress: false,
+      groupFwdMask: ALL_GROUPS,
+    },
+    pinned: learns ? [] : [policy.mac, ...policy.extraMacs],
+  };
+}
+
+/** As the kernel makes a port. */
+const PLAIN: Partial<BridgePortSettings> = {
+  isolated: false,
+  locked: false,
+  learning: true,
+  flood: true,
+  mcastFlood: true,
+  bcastFlood: true,
+  mcastRouter: 1,
+  guard: false,
+  rootBlock: false,
+  groupFwdMask: 0,
+};
+
+/**
+ * Puts a port that is down on its bridge. Static FDB entries come before `locked` and `learning off`
+ * can bite, and stale learned ones, which `locked` would honour, go.
+ *
+ * @throws VifguardError when the kernel took a setting without keeping it, as one that is too old does.
+ */
+export async function joinBridge(
+  rtnetlink: Rtnetlink,
+  { port, bridge, layer }: { port: Link; bridge: Link; layer: BridgeLayer },
+): Promise<void> {
+  const master = port.master === bridge.index ? {} : { master: bridge.index };
+  await rtnetlink.setLink(port.index, { ...master, port: layer.settings });
+  await rtnetlink.flushFdb(port.index);
+  for (const address of layer.pinned) await rtnetlink.replaceFdb({ port: port.index, address });
+  await refuseUnkept(rtnetlink, port.name, layer);
+}
+
+async function refuseUnkept(rtnetlink: Rtnetlink, name: string, { settings }: BridgeLayer): Promise<void> {
+  const differing = settingsDiffering((await rtnetlink.link(name))?.port ?? {}, settings);
+  if (differing.length === 0) return;
+  throw new VifguardError(
+    `the kernel does not keep bridge port setting ${differing.join(', ')} of ${name}; vifguard needs Linux 5.16 or later`,
+  );
+}
+
+/** The names of the settings that are not as they should be. */
+export function settingsDiffering(
+  actual: Partial<BridgePortSettings>,
+  expected: Partial<BridgePortSettings>,
+): readonly (keyof BridgePortSettings)[] {
+  const names = Object.keys(expected) as (keyof BridgePortSettings)[];
+  return names.filter((name) => actual[name] !== expected[name]);
+}

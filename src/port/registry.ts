@@ -1,0 +1,108 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { VifguardError } from '../errors.ts';
+import type { GuardPolicy } from '../policy/guard-policy.ts';
+import { type PolicyJson, policyFromJson } from '../policy/serialize.ts';
+
+/** vif: the paravirtual port. tap: its emulated twin, of HVM guests. */
+export type PortKind = 'vif' | 'tap';
+
+/** A port that is guarded, or on the way to be. */
+export interface PortRecord {
+  readonly kind: PortKind;
+  readonly bridge: string;
+  readonly domid: number;
+  readonly handle: number;
+  /** The domain's name, as it was at online. */
+  readonly domain?: string;
+  /** The vif's path in xenstore, as xl gave it. */
+  readonly backendPath: string;
+  /** Decode with `policyOf`: with thousands of ports, one event needs few. */
+  readonly policy: PolicyJson;
+}
+
+/** A bridge with guarded ports. */
+export interface BridgeRecord {
+  /** The bridge's own MAC. */
+  readonly address: string;
+  /** Whether it called ip6tables before us. */
+  readonly calledIp6tables: boolean;
+}
+
+/** What is guarded in one network namespace: written before the kernel is changed, cleared after. */
+export interface Registry {
+  /** Set by `vifguard host up`: the tables stay when the last port goes. */
+  readonly pinned: boolean;
+  readonly bridges: Readonly<Record<string, BridgeRecord>>;
+  readonly ports: Readonly<Record<string, PortRecord>>;
+}
+
+export const EMPTY_REGISTRY: Registry = { pinned: false, bridges: {}, ports: {} };
+
+/** The directory of registry and lock; a bridge's network namespace, when not dom0's own, has its own. */
+export function stateDirectory(netns?: string): string {
+  return netns === undefined ? '/run/vifguard' : join('/run/vifguard/netns', netns);
+}
+
+const FILE = 'registry.json';
+
+/**
+ * Reads the registry of a state directory; empty when there is none.
+ *
+ * @throws VifguardError when it cannot be read or is not JSON.
+ */
+export async function readRegistry(directory: string): Promise<Registry> {
+  const file = join(directory, FILE);
+  try {
+    return { ...EMPTY_REGISTRY, ...(JSON.parse(await readFile(file, 'utf8')) as Registry) };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_REGISTRY;
+    throw new VifguardError(`cannot read ${file}; move it away and run "vifguard host up"`, { cause });
+  }
+}
+
+/** Replaces the registry at once or not at all. @throws VifguardError, with the disk full for instance. */
+export async function writeRegistry(directory: string, registry: Registry): Promise<void> {
+  const file = join(directory, FILE);
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(`${file}.new`, JSON.stringify(registry), { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  } catch (cause) {
+    throw new VifguardError(`cannot write ${file}`, { cause });
+  }
+}
+
+export function withPort(registry: Registry, port: string, record: PortRecord): Registry {
+  return { ...registry, ports: { ...registry.ports, [port]: record } };
+}
+
+export function withoutPort(registry: Registry, port: string): Registry {
+  const { [port]: _gone, ...ports } = registry.ports;
+  return { ...registry, ports };
+}
+
+export function withBridge(registry: Registry, bridge: string, record: BridgeRecord): Registry {
+  return { ...registry, bridges: { ...registry.bridges, [bridge]: record } };
+}
+
+/** The bridges that have no port left are returned apart. */
+export function withoutIdleBridges(registry: Registry): { kept: Registry; idle: Registry['bridges'] } {
+  const used = new Set(Object.values(registry.ports).map(({ bridge }) => bridge));
+  const entries = Object.entries(registry.bridges);
+  const split = (wanted: boolean) =>
+    Object.fromEntries(entries.filter(([name]) => used.has(name) === wanted));
+  return registry.pinned
+    ? { kept: registry, idle: {} }
+    : { kept: { ...registry, bridges: split(true) }, idle: split(false) };
+}
+
+/** @throws InputError when the record has been tampered with. */
+export function policyOf(record: PortRecord): GuardPolicy {
+  return policyFromJson(record.policy);
+}
+
+/** How messages name the owner of a port: `web1 (vif1.0)`. */
+export function ownerLabel(port: string, { domain, domid }: PortRecord): string {
+  return `${domain ?? `domain ${domid}`} (${port})`;
+}
