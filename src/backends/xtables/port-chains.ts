@@ -43,7 +43,7 @@ export function portChains(port: string, policy: GuardPolicy): Partial<Tables> {
 }
 
 /** Whether frames from the port to dom0 go through a chain of its own. */
-export function restrictsDom0(policy: GuardPolicy): boolean {
+export function restrictsDom0(policy: { readonly mode: string; readonly dom0: string }): boolean {
   return policy.mode === 'locked' && policy.dom0 !== 'allow';
 }
 

@@ -1,0 +1,31 @@
+import { access, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../backends/xtables/tools.ts';
+import { VifguardError } from '../errors.ts';
+
+const SYSCTLS = '/proc/sys/net/bridge';
+
+/**
+ * Makes sure that bridges can call ip6tables. Loading br_netfilter makes every bridge call all
+ * tables; we want that of our bridges only, so that is put back.
+ *
+ * @throws VifguardError when the kernel has no br_netfilter.
+ */
+export async function loadBridgeNetfilter(): Promise<void> {
+  if (await exists(SYSCTLS)) return;
+  await run('modprobe', ['br_netfilter']).catch((cause: unknown) => {
+    throw new VifguardError(
+      'the kernel module br_netfilter cannot be loaded; IPv6 ND cannot be guarded without',
+      { cause },
+    );
+  });
+  const calls = (await readdir(SYSCTLS)).filter((name) => name.startsWith('bridge-nf-call-'));
+  await Promise.all(calls.map((name) => writeFile(join(SYSCTLS, name), '0')));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

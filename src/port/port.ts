@@ -1,0 +1,57 @@
+import { parseInterfaceName } from '../address/interface-name.ts';
+import { quote } from '../address/quote.ts';
+import { InputError } from '../errors.ts';
+import type { Link } from '../netlink/link.ts';
+import type { Rtnetlink } from '../netlink/rtnetlink.ts';
+import type { VifRecord } from '../xenstore/vif-record.ts';
+import type { PortKind } from './registry.ts';
+
+/** The name a port is to have: its vifname, with `-emu` for the tap (libxl_nic.c), or the device's own. */
+export function portName(record: VifRecord, kind: PortKind, device: string): string {
+  const { vifname } = record;
+  if (vifname === undefined || vifname === '') return parseInterfaceName(device);
+  const wanted = kind === 'tap' && !vifname.endsWith('-emu') ? `${vifname}-emu` : vifname;
+  try {
+    return parseInterfaceName(wanted);
+  } catch (cause) {
+    throw new InputError(`${record.backendPath}/vifname: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * The link of a port, under the name it is to have or the one it came with.
+ *
+ * @throws InputError when there is none, or when another link already has the name.
+ */
+export async function findPort(
+  rtnetlink: Rtnetlink,
+  { device, name }: { device: string; name: string },
+): Promise<Link> {
+  const made = device === name ? undefined : await rtnetlink.link(device);
+  const named = await rtnetlink.link(name);
+  if (made !== undefined && named !== undefined) {
+    throw new InputError(
+      `vifname ${quote(name)} is taken by another interface; give ${device} another vifname`,
+    );
+  }
+  const port = made ?? named;
+  if (port === undefined)
+    throw new InputError(`there is no interface ${device}; xl makes it before it calls vif-guard`);
+  return port;
+}
+
+/** @throws InputError when there is no such bridge. */
+export async function findBridge(rtnetlink: Rtnetlink, name: string): Promise<Link> {
+  const bridge = await rtnetlink.link(name);
+  if (bridge?.kind === 'bridge') return bridge;
+  const problem = bridge === undefined ? 'does not exist' : 'is no bridge';
+  throw new InputError(`bridge ${quote(name)} ${problem}; make it, or correct bridge= in the vif spec`);
+}
+
+/** The MTU of a vif: its spec's, else its bridge's. @throws InputError */
+export function portMtu({ mtu, backendPath }: VifRecord, bridge: Link): number {
+  if (mtu === undefined || mtu === '') return bridge.mtu;
+  const value = /^\d{1,5}$/.test(mtu) ? Number(mtu) : Number.NaN;
+  if (value >= 68 && value <= 65_535) return value;
+  throw new InputError(`${backendPath}/mtu: ${quote(mtu)} is no MTU; write a number from 68 to 65535`);
+}
