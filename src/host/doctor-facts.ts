@@ -93,7 +93,11 @@ const SAMPLE: GuardPolicy = {
 /** Loads the sample's rules into a network namespace that ends with the tool. */
 async function tryRules(): Promise<Outcome> {
   const bridges = new Map([['xenbr0', { address: '02:00:00:00:00:01' }]]);
-  const host = { bridges, ports: new Map([['vif1.0', { restricted: true, policy: () => SAMPLE }]]), untrustedPorts: [] };
+  const host = {
+    bridges,
+    ports: new Map([['vif1.0', { restricted: true, policy: () => SAMPLE }]]),
+    untrustedPorts: [],
+  };
   const chains = { 'ebtables filter': [], 'ebtables nat': [], 'ip6tables filter': [], 'ip6tables raw': [] };
   const input = restoreInput({ tables: hostTables(host), present: { chains, hooks: [] }, hooked: true });
   const tools = ['ebtables', 'ip6tables'] as const;
