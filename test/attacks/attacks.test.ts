@@ -54,3 +54,15 @@ test('a refused vif ends closed, and xenstore says why', async (t) => {
   t.regex(refused.hotplugError ?? '', /192\.0\.2\.41.*web1/);
   t.is(refused.hotplugStatus, 'error');
 });
+
+test('a guest whose record is lost is closed, not open, when the next one comes', async (t) => {
+  const lab = await startLab(t);
+  const first = await lab.guest({ domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const second = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.42' });
+  t.is((await first.online()).exitCode, 0);
+  await lab.exec('rm', ['/run/vifguard/registry.json']);
+  t.is((await second.online()).exitCode, 0);
+  for (const { name, frame } of ATTACKS.slice(0, 2)) {
+    await t.notThrowsAsync(first.expectDoesNotArrive(frame(first), { at: [lab.gateway, lab.dom0] }), name);
+  }
+});

@@ -1,3 +1,5 @@
+import { parseMac } from '../../address/mac.ts';
+import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import type { TableName } from './chains.ts';
 import { type GuardedHost, HOOKS, hostTables, type PortChange, portTables } from './host-chains.ts';
 import { HOOKED_ONCE, type Present, restoreInput } from './restore.ts';
@@ -11,12 +13,16 @@ import { restore, save, tableSections, XtablesError } from './tools.ts';
  * @throws XtablesError when the kernel or its tools refuse; each table is then as it was.
  */
 export async function applyPort(change: PortChange): Promise<void> {
+  // The first port, or the first since the registry was lost: look at what is there.
+  if (change.host.ports.size === 0 && change.before === undefined) {
+    return await rebuild(hostAfter(change), change.port);
+  }
   const { tables, gone } = portTables(change);
   try {
     await restore(restoreInput({ tables, present: { chains: gone, hooks: HOOKED_ONCE }, hooked: true }));
   } catch (error) {
     if (!(error instanceof XtablesError)) throw error;
-    await rebuild(hostAfter(change));
+    await rebuild(hostAfter(change), change.port);
   }
 }
 
@@ -28,9 +34,11 @@ function hostAfter({ host, port, after }: PortChange): GuardedHost {
 }
 
 /** Writes everything anew, whatever the kernel holds. @throws XtablesError */
-export async function rebuild(host: GuardedHost): Promise<void> {
+async function rebuild(host: GuardedHost, port: string): Promise<void> {
   const present = await readPresent();
-  await restore(restoreInput({ tables: hostTables(host), present, hooked: true }));
+  await restore(
+    restoreInput({ tables: hostTables(withOrphans(host, present, port)), present, hooked: true }),
+  );
 }
 
 /** Takes everything of ours out of the tables. @throws XtablesError */
@@ -45,12 +53,27 @@ export async function removeAll(): Promise<void> {
   await restore(restoreInput({ tables, present: await readPresent(), hooked: false }));
 }
 
-/** The ports that have chains in the kernel. */
-export async function portsPresent(): Promise<readonly string[]> {
-  const { chains } = await readPresent();
-  const names = chains['ebtables nat'].map((chain) => /^vg-in:([^+/]+)$/.exec(chain)?.[1]);
-  return names.filter((name) => name !== undefined);
+/** Ports with chains that nobody knows the policy of, as the registry was lost: they stay, closed. */
+function withOrphans(host: GuardedHost, present: Present, port: string): GuardedHost {
+  const names = present.chains['ebtables nat'].flatMap((chain) => /^vg-in:([^+/]+)$/.exec(chain)?.[1] ?? []);
+  const orphans = names.filter((name) => name !== port && !host.ports.has(name));
+  const closed = orphans.map((name) => [name, { restricted: false, policy: () => CLOSED }] as const);
+  return { ...host, ports: new Map([...host.ports, ...closed]) };
 }
+
+const CLOSED: GuardPolicy = {
+  mode: 'disabled',
+  mac: parseMac('02:00:00:00:00:00'),
+  extraMacs: [],
+  ipv4: [],
+  ipv6: [],
+  linkLocal: 'listed',
+  dhcp: false,
+  peers: 'isolated',
+  dom0: 'none',
+  roles: [],
+  virtualRouters: [],
+};
 
 async function readPresent(): Promise<Present> {
   const [ebtables, ip6tables] = await Promise.all([save('ebtables'), save('ip6tables')]);
