@@ -3,7 +3,8 @@ import { execa } from 'execa';
 import { parsePrefix } from '../address/ip.ts';
 import { parseMac } from '../address/mac.ts';
 import { hostTables } from '../backends/xtables/host-chains.ts';
-import { restoreInput } from '../backends/xtables/restore.ts';
+import { NOTHING_PRESENT, restoreInput } from '../backends/xtables/restore.ts';
+import { rehearse } from '../backends/xtables/tools.ts';
 import { readConfigText } from '../config/config-file.ts';
 import {
   DEFAULT_HOST_CONFIG,
@@ -98,15 +99,13 @@ async function tryRules(): Promise<Outcome> {
     ports: new Map([['vif1.0', { restricted: true, policy: () => SAMPLE }]]),
     untrustedPorts: [],
   };
-  const chains = { 'ebtables filter': [], 'ebtables nat': [], 'ip6tables filter': [], 'ip6tables raw': [] };
-  const input = restoreInput({ tables: hostTables(host), present: { chains, hooks: [] }, hooked: true });
-  const tools = ['ebtables', 'ip6tables'] as const;
-  const outcomes = await Promise.all(
-    tools.map((tool) =>
-      attempt('unshare', ['--net', `${tool}-nft-restore`, '--noflush'], { input: input[tool] }),
-    ),
-  );
-  return outcomes.find(({ works }) => !works) ?? { works: true, said: '' };
+  const input = restoreInput({ tables: hostTables(host), present: NOTHING_PRESENT, hooked: true });
+  try {
+    await rehearse(input);
+    return { works: true, said: '' };
+  } catch (error) {
+    return problem(error);
+  }
 }
 
 async function tryXenstored(): Promise<Outcome> {

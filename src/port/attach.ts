@@ -1,4 +1,4 @@
-import { applyPort } from '../backends/xtables/backend.ts';
+import { xtables } from '../backends/xtables/backend.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { loadBridgeNetfilter } from '../host/bridge-netfilter.ts';
 import type { Link } from '../netlink/link.ts';
@@ -107,7 +107,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
         run: async () => {
           await rtnetlink.setBridge(present(bridge).index, { nfCallIp6tables: true });
           const registry = await readRegistry(directory);
-          await applyPort({
+          await xtables.applyPort({
             host: guardedHost(registry, config.untrustedPorts, name),
             port: name,
             before: known === undefined ? undefined : guardedPort(known),

@@ -1,4 +1,4 @@
-import { applyPort, removeAll } from '../backends/xtables/backend.ts';
+import { xtables } from '../backends/xtables/backend.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
@@ -26,10 +26,10 @@ export async function close({ rtnetlink, config, directory, port, device }: Deta
   if (known === undefined) return;
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
   if (Object.keys(kept.ports).length === 0 && !kept.pinned) {
-    await removeAll();
+    await xtables.removeAll();
   } else {
     const host = guardedHost(kept, config.untrustedPorts);
-    await applyPort({ host, port, before: guardedPort(known), after: undefined });
+    await xtables.applyPort({ host, port, before: guardedPort(known), after: undefined });
   }
   await releaseBridges(rtnetlink, idle);
   await writeRegistry(directory, kept);

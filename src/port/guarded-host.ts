@@ -1,4 +1,4 @@
-import type { GuardedHost, GuardedPort } from '../backends/xtables/host-chains.ts';
+import type { GuardedHost, GuardedPort } from '../backends/backend.ts';
 import { restrictsDom0 } from '../backends/xtables/port-chains.ts';
 import { type PortRecord, policyOf, type Registry } from './registry.ts';
 

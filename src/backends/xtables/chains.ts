@@ -48,6 +48,8 @@ export function isShared(chain: string): boolean {
   return chain.startsWith('vg-s:');
 }
 
+export const NO_TABLES: Tables = mergeTables();
+
 export function mergeTables(...parts: readonly Partial<Tables>[]): Tables {
   const merged = (name: TableName): Chains => new Map(parts.flatMap((part) => [...(part[name] ?? [])]));
   return {

@@ -1,5 +1,5 @@
-import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { REASONS, type Reason } from '../../rules/reason.ts';
+import type { GuardedHost, GuardedPort, PortChange } from '../backend.ts';
 import {
   type ChainNames,
   type Chains,
@@ -14,22 +14,6 @@ import {
 import { dispatchTree } from './dispatch.ts';
 import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
 import { JUDGED, portChains } from './port-chains.ts';
-
-export interface GuardedPort {
-  /** Whether its frames to dom0 go through a chain of its own (see restrictsDom0). */
-  readonly restricted: boolean;
-  /** Asked for only when the port's own chains are written. */
-  readonly policy: () => GuardPolicy;
-}
-
-/** Everything in one network namespace that the tables depend on. */
-export interface GuardedHost {
-  /** The bridges that guarded ports are on, with their own MACs. */
-  readonly bridges: ReadonlyMap<string, { readonly address: string }>;
-  readonly ports: ReadonlyMap<string, GuardedPort>;
-  /** Ports that are no guest's, and yet no uplink. */
-  readonly untrustedPorts: readonly string[];
-}
 
 type ChainEntry = readonly [string, readonly string[]];
 
@@ -51,14 +35,6 @@ export const HOOKS: readonly {
 export function hostTables(host: GuardedHost): Tables {
   const ports = [...host.ports].map(([port, { policy }]) => portChains(port, policy()));
   return mergeTables(staticChains(), bridgeChains(host), ...ports, trees(host));
-}
-
-/** A port that comes (no `before`), changes, or goes (no `after`), and the host's other ports. */
-export interface PortChange {
-  readonly host: GuardedHost;
-  readonly port: string;
-  readonly before: GuardedPort | undefined;
-  readonly after: GuardedPort | undefined;
 }
 
 /** The chains that one port's change writes anew, and those that go with it. */

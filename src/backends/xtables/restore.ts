@@ -16,6 +16,12 @@ export interface Present {
 /** The state at every attach but the first: each hook stands there once. */
 export const HOOKED_ONCE: Present['hooks'] = HOOKS.map(() => 1);
 
+/** The state of a kernel that has never seen us. */
+export const NOTHING_PRESENT: Present = {
+  chains: { 'ebtables filter': [], 'ebtables nat': [], 'ip6tables filter': [], 'ip6tables raw': [] },
+  hooks: [],
+};
+
 export interface Batch {
   /** Chains to write anew; an empty chain stays. */
   readonly tables: Tables;

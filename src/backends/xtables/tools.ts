@@ -21,11 +21,6 @@ export async function restore(input: RestoreInput): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-/** What a tool prints of all its tables, in the form the restore tools read. */
-export async function save(tool: 'ebtables' | 'ip6tables'): Promise<string> {
-  return await run(`${tool}-nft-save`, []);
-}
-
 /** @throws XtablesError */
 export async function run(program: string, args: readonly string[], input = ''): Promise<string> {
   try {
@@ -47,20 +42,59 @@ function explain(program: string, { code, timedOut, stderr }: ExecaError): strin
   return `${program} refused the rules${said === '' ? '' : `: ${said}`}; run "vifguard doctor"`;
 }
 
-/** The sections of what `save` prints, by table, as lines. */
-export function tableSections(
-  tool: 'ebtables' | 'ip6tables',
-  saved: string,
-): ReadonlyMap<TableName, readonly string[]> {
-  const sections = new Map<TableName, string[]>();
-  let current: string[] = [];
-  for (const line of saved.split('\n')) {
-    if (line.startsWith('*')) {
-      current = [];
-      sections.set(`${tool} ${line.slice(1)}` as TableName, current);
-    } else if (line.startsWith(':') || line.startsWith('-')) {
-      current.push(line);
-    }
+/** What our tables hold, as lines in the form that the restore tools read: `:CHAIN POLICY` and `-A CHAIN RULE`. */
+export type SavedTables = { readonly [name in TableName]: readonly string[] };
+
+/** @throws XtablesError */
+export async function readTables(options: { readonly counters?: boolean } = {}): Promise<SavedTables> {
+  const args = options.counters ? ['-c'] : [];
+  const [ebtables, ip6tables] = await Promise.all([
+    run('ebtables-nft-save', args),
+    run('ip6tables-nft-save', args),
+  ]);
+  return sections({ ebtables, ip6tables });
+}
+
+/**
+ * What the save tools print once the kernel has taken these rules into empty tables, in a network
+ * namespace that ends with the tool.
+ *
+ * @throws XtablesError when the kernel refuses them.
+ */
+export async function rehearse(input: RestoreInput): Promise<SavedTables> {
+  const tools = ['ebtables', 'ip6tables'] as const;
+  const [ebtables = '', ip6tables = ''] = await Promise.all(
+    tools.map((tool) => {
+      const script = `${tool}-nft-restore --noflush && exec ${tool}-nft-save`;
+      return run('unshare', ['--net', 'sh', '-c', script], input[tool]);
+    }),
+  );
+  return sections({ ebtables, ip6tables });
+}
+
+function sections(saved: RestoreInput): SavedTables {
+  const of = (name: TableName) => {
+    const [tool, table] = name.split(' ') as ['ebtables' | 'ip6tables', string];
+    const [, section = ''] = saved[tool].split(new RegExp(`^\\*${table}$`, 'm'));
+    const [lines = ''] = section.split(/^(?:\*|COMMIT)/m);
+    return lines.split('\n').filter((line) => /^[:[-]/.test(line));
+  };
+  return {
+    'ebtables filter': of('ebtables filter'),
+    'ebtables nat': of('ebtables nat'),
+    'ip6tables filter': of('ip6tables filter'),
+    'ip6tables raw': of('ip6tables raw'),
+  };
+}
+
+/** The rules of our chains, with counters if they have been read. */
+export function chainsOf(lines: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const chains = new Map<string, string[]>();
+  for (const line of lines) {
+    const name = /^:(vg-\S+)/.exec(line)?.[1];
+    if (name !== undefined) chains.set(name, []);
+    const rule = /^(?:\[\d+:\d+\] )?-A (vg-\S+) /.exec(line)?.[1];
+    if (rule !== undefined) chains.get(rule)?.push(line);
   }
-  return sections;
+  return chains;
 }

@@ -1,0 +1,66 @@
+import type { GuardPolicy } from '../policy/guard-policy.ts';
+import type { Reason } from '../rules/reason.ts';
+
+/** A port with its policy. */
+export interface GuardedPort {
+  /** Whether the policy limits what the port's frames may do in dom0: known without decoding it. */
+  readonly restricted: boolean;
+  /** Asked for only when the port's own rules are written. */
+  readonly policy: () => GuardPolicy;
+}
+
+/** Everything in one network namespace that the packet filter depends on. */
+export interface GuardedHost {
+  /** The bridges that guarded ports are on, with their own MACs. */
+  readonly bridges: ReadonlyMap<string, { readonly address: string }>;
+  readonly ports: ReadonlyMap<string, GuardedPort>;
+  /** Ports that are no guest's, and yet no uplink. */
+  readonly untrustedPorts: readonly string[];
+}
+
+/** A port that comes (no `before`), changes, or goes (no `after`), and the host's other ports. */
+export interface PortChange {
+  /** Without the port itself. */
+  readonly host: GuardedHost;
+  readonly port: string;
+  readonly before: GuardedPort | undefined;
+  readonly after: GuardedPort | undefined;
+}
+
+/** One difference between what the kernel holds and what it should hold. */
+export interface Drift {
+  /** The table, set or chain: where in the kernel. */
+  readonly where: string;
+  readonly kind: 'missing' | 'unexpected';
+  /** The rule or element, in the words of the tool that lists it. */
+  readonly what: string;
+}
+
+/** Frames dropped since a port's rules were written, by reason; reasons with none are left out. */
+export type Drops = Readonly<Partial<Record<Reason, number>>>;
+
+/**
+ * What installs the packet filter, in the network namespace that we are in. The caller holds the
+ * lock. Everything throws VifguardError when the kernel or its tools refuse.
+ */
+export interface Backend {
+  /**
+   * Makes the filter right for one port that comes, changes or goes: that port's part at once or not
+   * at all. Where the kernel does not hold what was left there, everything is written anew.
+   */
+  applyPort(change: PortChange): Promise<void>;
+  /** Writes everything for a host anew, whatever the kernel holds. */
+  applyHost(host: GuardedHost): Promise<void>;
+  /** Takes everything of ours out of the kernel. */
+  removeAll(): Promise<void>;
+  /**
+   * What differs from what the kernel should hold; changes nothing.
+   *
+   * @param host undefined when nothing of ours should be there.
+   */
+  drift(host: GuardedHost | undefined): Promise<readonly Drift[]>;
+  /** The rules of one port as the kernel lists them, in the words of the tool; empty when there are none. */
+  list(port: string): Promise<string>;
+  /** What has been dropped, by port. */
+  drops(): Promise<ReadonlyMap<string, Drops>>;
+}

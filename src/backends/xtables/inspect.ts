@@ -1,0 +1,116 @@
+import { REASONS, type Reason } from '../../rules/reason.ts';
+import type { Drift, Drops, GuardedHost } from '../backend.ts';
+import { isShared, NO_TABLES, ROOT, TABLES, type TableName } from './chains.ts';
+import { HOOKS, hostTables } from './host-chains.ts';
+import { NOTHING_PRESENT, restoreInput } from './restore.ts';
+import { chainsOf, readTables, rehearse, type SavedTables } from './tools.ts';
+
+/**
+ * What the kernel's tables hold besides, or instead of, what they should: both as the tools list
+ * them, so that no difference is one of spelling.
+ */
+export async function readDrift(host: GuardedHost | undefined): Promise<readonly Drift[]> {
+  const tables = host === undefined ? NO_TABLES : hostTables(host);
+  const input = restoreInput({ tables, present: NOTHING_PRESENT, hooked: host !== undefined });
+  const [actual, expected] = await Promise.all([readTables(), rehearse(input)]);
+  return [...TABLES.flatMap((table) => chainDrift(table, actual, expected)), ...hookDrift(actual, expected)];
+}
+
+function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables): Drift[] {
+  const [have, want] = [chainsOf(actual[table]), chainsOf(expected[table])];
+  const missing = [...want.keys()].filter((chain) => !have.has(chain));
+  // A shared chain stays when the last port that used it goes.
+  const unexpected = [...have.keys()].filter((chain) => !want.has(chain) && !isShared(chain));
+  return [
+    ...missing.map((what) => ({ where: table, kind: 'missing', what: `chain ${what}` }) as const),
+    ...unexpected.map((what) => ({ where: table, kind: 'unexpected', what: `chain ${what}` }) as const),
+    ...[...want].flatMap(([chain, rules]) =>
+      have.has(chain)
+        ? ruleDrift({ where: `${table} ${chain}`, have: have.get(chain) ?? [], want: rules })
+        : [],
+    ),
+  ];
+}
+
+function ruleDrift({
+  where,
+  have,
+  want,
+}: {
+  where: string;
+  have: readonly string[];
+  want: readonly string[];
+}): Drift[] {
+  const missing = without(want, have).map((what) => ({ where, kind: 'missing', what }) as const);
+  const unexpected = without(have, want).map((what) => ({ where, kind: 'unexpected', what }) as const);
+  const swapped = have.findIndex((rule, index) => rule !== want[index]);
+  if (missing.length > 0 || unexpected.length > 0 || swapped < 0) return [...missing, ...unexpected];
+  return [{ where, kind: 'unexpected', what: `${have[swapped]} (out of order)` }];
+}
+
+/** The lines of `all` that are not in `some`, each as often as it is there once more. */
+function without(all: readonly string[], some: readonly string[]): string[] {
+  const left = [...some];
+  return all.filter((line) => {
+    const at = left.indexOf(line);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+}
+
+/** A rule in front of our hook could accept what we would drop. */
+function hookDrift(actual: SavedTables, expected: SavedTables): Drift[] {
+  return HOOKS.flatMap(({ table, chain, rule }): Drift[] => {
+    const hook = `-A ${chain} ${rule}`;
+    if (!expected[table].includes(hook)) return [];
+    const rules = actual[table].filter((line) => line.startsWith(`-A ${chain} `));
+    const where = `${table} ${chain}`;
+    const at = rules.indexOf(hook);
+    if (at < 0) return [{ where, kind: 'missing', what: hook }];
+    return rules
+      .slice(0, at)
+      .map((line) => ({ where, kind: 'unexpected', what: `${line} (in front of ours)` }));
+  });
+}
+
+/** Every rule that a port's frames may meet in chains of its own. */
+export async function readPortRules(port: string): Promise<string> {
+  const tables = await readTables({ counters: true });
+  const sections = TABLES.map((table) => {
+    const own = [...chainsOf(tables[table])].filter(([chain]) => portOf(chain) === port);
+    const lines = own.flatMap(([, rules]) => rules);
+    return lines.length === 0 ? '' : `*${table}\n${lines.join('\n')}\n`;
+  });
+  return sections.join('');
+}
+
+export async function readDrops(): Promise<ReadonlyMap<string, Drops>> {
+  const tables = await readTables({ counters: true });
+  const drops = new Map<string, Record<string, number>>();
+  for (const line of TABLES.flatMap((table) => tables[table])) {
+    const drop = readDrop(line);
+    if (drop === undefined || drop.packets === 0) continue;
+    const counts = drops.get(drop.port) ?? {};
+    counts[drop.reason] = (counts[drop.reason] ?? 0) + drop.packets;
+    drops.set(drop.port, counts);
+  }
+  return drops;
+}
+
+const DROP = /^\[(\d+):\d+\] -A (vg-\S+) (.*)-[jg] vg-x:(\S+)$/;
+
+function readDrop(line: string): { port: string; reason: Reason; packets: number } | undefined {
+  const [, packets, chain = '', match = '', reason = ''] = DROP.exec(line) ?? [];
+  // Frames without their marks are told apart by a rule for each port, not by a chain.
+  const port = chain.startsWith(ROOT.unfiltered) ? /^-i (\S+) $/.exec(match)?.[1] : portOf(chain);
+  return port !== undefined && isReason(reason) ? { port, reason, packets: Number(packets) } : undefined;
+}
+
+function isReason(text: string): text is Reason {
+  return Object.hasOwn(REASONS, text);
+}
+
+/** The port that a chain is for: `vg-in:vif1.0/4.src`, and not the branch of a tree, `vg-in:vif1+`. */
+function portOf(chain: string): string | undefined {
+  return /^vg-(?:in|out|nd|dom0):([^+/]+)(?:\/|$)/.exec(chain)?.[1];
+}

@@ -1,0 +1,78 @@
+import type { Reason } from '../../src/rules/reason.ts';
+import * as f from '../frames/index.ts';
+import { ATTACKER, PLACES, type Place, STATIONS } from './cast.ts';
+
+/** One frame, and where it arrives when nobody hinders it. */
+export interface Shot {
+  readonly frame: f.Bytes;
+  readonly reaches: readonly Place[];
+}
+
+/** A forbidden thing to send: its frames, and the reason under which the guard drops each of them. */
+export interface Attack {
+  readonly name: string;
+  /** `kernel`: what br_netfilter itself throws away, which no counter of ours sees. */
+  readonly reason: Reason | 'kernel';
+  readonly shots: readonly Shot[];
+}
+
+/** A destination as a frame addresses it. */
+export interface Target {
+  readonly mac: string;
+  readonly address: string;
+}
+
+export const ALL_HOSTS = '224.0.0.1';
+export const ALL_NODES = 'ff02::1';
+
+/**
+ * A frame to each place alone, one broadcast, one to a group.
+ *
+ * @param group an IPv4 or IPv6 group, which tells the family of the targets' addresses too.
+ */
+export function everywhere(group: string, build: (to: Target) => f.Bytes): Shot[] {
+  const isIpv6 = group.includes(':');
+  const single = PLACES.map((place) => {
+    const { mac, ip, ip6 } = STATIONS[place];
+    return { frame: build({ mac, address: isIpv6 ? ip6 : ip }), reaches: [place] };
+  });
+  const broadcast = build({ mac: f.BROADCAST, address: isIpv6 ? ALL_NODES : '255.255.255.255' });
+  const multicast = build({ mac: f.multicastMac(group), address: group });
+  return [...single, { frame: broadcast, reaches: PLACES }, { frame: multicast, reaches: PLACES }];
+}
+
+export interface Ipv4Options extends Partial<f.Ipv4Header> {
+  readonly group?: string;
+  readonly ether?: Partial<f.EthernetHeader>;
+}
+
+/** An IPv4 packet of the attacker's, but for what `options` says, to everywhere. */
+export function ipv4Shots(payload: f.TransportLayer, options: Ipv4Options = {}): Shot[] {
+  const { group = ALL_HOSTS, ether = {}, ...header } = options;
+  return everywhere(group, ({ mac, address }) =>
+    f.ethernet(
+      { src: ATTACKER.mac, dst: mac, ...ether },
+      f.ipv4({ src: ATTACKER.ip, dst: address, ...header }, payload),
+    ),
+  );
+}
+
+export interface Ipv6Options extends Partial<f.Ipv6Header> {
+  readonly group?: string;
+  readonly ether?: Partial<f.EthernetHeader>;
+}
+
+/** An IPv6 packet of the attacker's, but for what `options` says, to everywhere. */
+export function ipv6Shots(payload: f.TransportLayer, options: Ipv6Options = {}): Shot[] {
+  const { group = ALL_NODES, ether = {}, ...header } = options;
+  return everywhere(group, ({ mac, address }) =>
+    f.ethernet(
+      { src: ATTACKER.mac, dst: mac, ...ether },
+      f.ipv6({ src: ATTACKER.ip6, dst: address, hopLimit: 255, ...header }, payload),
+    ),
+  );
+}
+
+/** What anybody may send and nobody answers, to be wrapped into something forbidden. */
+export const harmless4 = () => f.icmpEchoReply(f.marker());
+export const harmless6 = () => f.icmpv6EchoReply(f.marker());

@@ -1,0 +1,166 @@
+import type { Reason } from '../../../src/rules/reason.ts';
+import * as f from '../../frames/index.ts';
+import { GATEWAY } from '../../lab/segment.ts';
+import { ALL_HOSTS, type Attack, harmless4, type Ipv4Options, ipv4Shots } from '../attack.ts';
+import { ATTACKER, STRANGER } from '../cast.ts';
+
+interface Message {
+  readonly name: string;
+  readonly payload: () => f.TransportLayer;
+  readonly group?: string;
+}
+
+const ALL_ROUTERS = '224.0.0.2';
+const HSRP2_GROUP = '224.0.0.102';
+const RIP_PORT = 520;
+
+const datagram = (srcPort: number, dstPort: number) => () => f.udp({ srcPort, dstPort }, f.marker());
+const protocol = (number: number) => () => f.rawTransport(number, f.concat(f.zeros(16), f.marker()));
+const igmpType = (type: number) => () => f.igmp(type, 0, f.concat(f.zeros(4), f.marker()));
+
+/** What speaks for the network over IPv4, by the reason of its drop. */
+const MESSAGES: Readonly<Partial<Record<Reason, readonly Message[]>>> = {
+  'dhcp-server': [
+    {
+      name: 'DHCP offer',
+      payload: () =>
+        f.dhcp({ type: f.DHCP_OFFER, mac: STRANGER.mac, yourIp: STRANGER.ip, serverId: ATTACKER.ip }),
+    },
+    {
+      name: 'DHCP acknowledgement',
+      payload: () =>
+        f.dhcp({ type: f.DHCP_ACK, mac: STRANGER.mac, yourIp: STRANGER.ip, serverId: ATTACKER.ip }),
+    },
+    { name: 'DHCP server to a relay', payload: datagram(67, 67) },
+    { name: 'DHCP answer from another port', payload: datagram(4011, 68) },
+    { name: 'DHCP server port to another port', payload: datagram(67, 4011) },
+  ],
+  'router-advert': [
+    {
+      name: 'ICMP router advertisement',
+      payload: () => f.icmp({ type: 9 }, f.concat(f.u8(1, 2), f.u16(1800), f.ip(ATTACKER.ip), f.u32(0))),
+    },
+    {
+      name: 'Mobile IP agent advertisement',
+      payload: () =>
+        f.icmp({ type: 9, code: 16 }, f.concat(f.u8(1, 2), f.u16(1800), f.ip(ATTACKER.ip), f.u32(0))),
+    },
+  ],
+  redirect: [0, 1, 2, 3].map((code) => ({
+    name: `ICMP redirect, code ${code}`,
+    payload: () => f.icmp({ type: 5, code }, f.concat(f.ip(ATTACKER.ip), f.zeros(28))),
+  })),
+  'multicast-query': [
+    { name: 'IGMPv1 query', payload: () => f.igmp(0x11, 0, f.zeros(4)) },
+    { name: 'IGMPv2 query', payload: () => f.igmpQuery() },
+    { name: 'IGMPv2 query for a group', payload: () => f.igmpQuery('239.1.2.3'), group: '239.1.2.3' },
+    { name: 'IGMPv3 query', payload: () => f.igmpv3Query() },
+    { name: 'IGMPv3 query for a group', payload: () => f.igmpv3Query('239.1.2.3'), group: '239.1.2.3' },
+    { name: 'DVMRP probe', payload: () => f.dvmrpProbe(), group: '224.0.0.4' },
+    { name: 'PIMv1', payload: igmpType(0x14), group: ALL_ROUTERS },
+    { name: 'multicast router advertisement', payload: () => f.mrdAdvertisement4(), group: '224.0.0.106' },
+    { name: 'multicast router solicitation', payload: igmpType(0x31), group: ALL_ROUTERS },
+    { name: 'multicast router termination', payload: () => f.mrdTermination4(), group: '224.0.0.106' },
+    { name: 'IGMP of type 0', payload: igmpType(0) },
+    { name: 'IGMP of type 255', payload: igmpType(0xff) },
+  ],
+  'routing-protocol': [
+    { name: 'OSPF', payload: () => f.ospf(ATTACKER.ip), group: f.OSPF_GROUP },
+    { name: 'OSPF to the designated routers', payload: () => f.ospf(ATTACKER.ip), group: '224.0.0.6' },
+    { name: 'PIM', payload: () => f.pim(), group: f.PIM_GROUP },
+    { name: 'EIGRP', payload: () => f.eigrp(1), group: f.EIGRP_GROUP },
+    { name: 'RIP', payload: () => f.rip(), group: f.RIP_GROUP },
+    { name: 'RIP from another port', payload: datagram(1024, RIP_PORT), group: f.RIP_GROUP },
+    { name: 'GGP', payload: protocol(3) },
+    { name: 'EGP', payload: protocol(8) },
+    { name: 'IGRP', payload: protocol(9) },
+    { name: 'IS-IS over IPv4', payload: protocol(124) },
+    { name: 'LDP hello', payload: datagram(646, 646), group: ALL_ROUTERS },
+    { name: 'OLSR', payload: datagram(698, 698), group: '224.0.0.109' },
+    { name: 'Babel', payload: datagram(6696, 6696), group: '224.0.0.111' },
+  ],
+  'first-hop-redundancy': [
+    {
+      name: 'VRRPv2',
+      payload: () => f.vrrp({ version: 2, id: 1, addresses: [GATEWAY.ip] }),
+      group: f.VRRP_GROUP,
+    },
+    { name: 'VRRPv3', payload: () => f.vrrp({ id: 1, addresses: [GATEWAY.ip] }), group: f.VRRP_GROUP },
+    { name: 'CARP', payload: () => f.carp(1), group: f.VRRP_GROUP },
+    { name: 'HSRP', payload: () => f.hsrp(GATEWAY.ip), group: f.HSRP_GROUP },
+    { name: 'HSRPv2', payload: () => f.hsrp(GATEWAY.ip), group: HSRP2_GROUP },
+    { name: 'HSRP from another port', payload: datagram(1024, 1985), group: f.HSRP_GROUP },
+    { name: 'GLBP', payload: () => f.glbp(ATTACKER.mac), group: f.GLBP_GROUP },
+  ],
+};
+
+/** The forms that a message may take without changing what it is to its receiver. */
+const DISGUISES: Readonly<Record<string, Ipv4Options>> = {
+  plain: {},
+  'with router alert': { options: f.IPV4_ROUTER_ALERT },
+  'with 40 octets of options': { options: f.concat(f.u8(1, 1, 1, 1), f.zeros(36)) },
+  'as a first fragment': { moreFragments: true, id: 77 },
+  'with time to live 1': { ttl: 1 },
+};
+
+export const IPV4_SPEAKERS: readonly Attack[] = Object.entries(MESSAGES).flatMap(([reason, messages]) =>
+  messages.flatMap(({ name, payload, group = ALL_HOSTS }) =>
+    Object.entries(DISGUISES).map(([disguise, options]) => ({
+      name: `${name}, ${disguise}`,
+      reason: reason as Reason,
+      shots: ipv4Shots(payload(), { group, ...options }),
+    })),
+  ),
+);
+
+const sources = (reason: Reason, list: Readonly<Record<string, string>>): Attack[] =>
+  Object.entries(list).flatMap(([name, src]) => [
+    { name: `IPv4 from ${name}`, reason, shots: ipv4Shots(harmless4(), { src }) },
+    {
+      name: `TCP from ${name}`,
+      reason,
+      shots: ipv4Shots(f.tcp({ srcPort: 9, dstPort: 9 }, f.marker()), { src }),
+    },
+    {
+      name: `a later fragment from ${name}`,
+      reason,
+      shots: ipv4Shots(f.rawTransport(17, f.marker()), { src, fragmentOffset: 1 }),
+    },
+  ]);
+
+const discover = () => f.dhcp({ type: f.DHCP_DISCOVER, mac: ATTACKER.mac });
+const UNSPECIFIED = { src: '0.0.0.0' };
+
+export const IPV4_SOURCES: readonly Attack[] = [
+  ...sources('ipv4-spoof', {
+    'a stranger': STRANGER.ip,
+    'the gateway': GATEWAY.ip,
+    loopback: '127.0.0.1',
+    'a group': '224.0.0.1',
+    broadcast: '255.255.255.255',
+    'a link-local address': '169.254.1.1',
+    'the network': '0.0.0.1',
+  }),
+  ...sources('unspecified-source', { '0.0.0.0': '0.0.0.0' }),
+  {
+    name: 'IGMP report from 0.0.0.0',
+    reason: 'unspecified-source',
+    shots: ipv4Shots(f.igmpReport('239.1.2.3'), UNSPECIFIED),
+  },
+  {
+    name: 'IGMP query from 0.0.0.0',
+    reason: 'unspecified-source',
+    shots: ipv4Shots(f.igmpQuery(), UNSPECIFIED),
+  },
+  {
+    name: 'DHCP client from 0.0.0.0 to one address',
+    reason: 'unspecified-source',
+    // The last one but one goes to 255.255.255.255, as a client's message does.
+    shots: ipv4Shots(discover(), UNSPECIFIED).filter((_, shot) => shot !== 3),
+  },
+  {
+    name: 'DHCP server from 0.0.0.0',
+    reason: 'unspecified-source',
+    shots: ipv4Shots(f.dhcp({ type: f.DHCP_OFFER, mac: STRANGER.mac }), UNSPECIFIED),
+  },
+];
