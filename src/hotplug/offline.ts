@@ -1,11 +1,12 @@
 import { DEFAULT_HOST_CONFIG, type HostConfig, loadHostConfig } from '../config/host-config.ts';
-import { VifguardError } from '../errors.ts';
+import { InputError, VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { deadline } from '../port/deadline.ts';
 import { closeLink, detach } from '../port/detach.ts';
 import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
-import type { XenstoreClient } from '../xenstore/client.ts';
+import { XenstoreClient } from '../xenstore/client.ts';
+import { XenstoreError } from '../xenstore/error.ts';
 import { readVifRecord } from '../xenstore/vif-record.ts';
 import { unpublish } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
@@ -13,11 +14,27 @@ import { foreignNetns, isPresent, runInNetns } from './netns.ts';
 import { bridgeOfVif, PUBLISHED } from './vif.ts';
 
 /**
- * A port goes, or is gone already: nothing of it is left. Cleans up whatever it finds.
+ * A port goes, or is gone already: nothing of it is left. Cleans up whatever it finds, without
+ * xenstore if need be.
  *
  * @returns the exit status.
+ * @throws VifguardError for what could not be cleaned up.
  */
-export async function offline(store: XenstoreClient, event: HotplugEvent): Promise<number> {
+export async function offline(event: HotplugEvent): Promise<number> {
+  try {
+    const store = await XenstoreClient.open();
+    try {
+      return await leave(store, event);
+    } finally {
+      store.close();
+    }
+  } catch (error) {
+    if (error instanceof XenstoreError) await closePort(event);
+    throw error;
+  }
+}
+
+async function leave(store: XenstoreClient, event: HotplugEvent): Promise<number> {
   const netns = await netnsOf(store, event);
   if (netns !== undefined && isPresent(netns)) return await runInNetns(netns);
   await closePort(event);
@@ -30,7 +47,7 @@ async function netnsOf(store: XenstoreClient, { backendPath }: HotplugEvent): Pr
   try {
     return foreignNetns(bridgeOfVif(await readVifRecord(store, backendPath)));
   } catch (error) {
-    if (!(error instanceof VifguardError)) throw error;
+    if (!(error instanceof InputError)) throw error;
     return undefined;
   }
 }

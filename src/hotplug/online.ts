@@ -7,7 +7,7 @@ import { attach, type Step } from '../port/attach.ts';
 import { deadline } from '../port/deadline.ts';
 import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
-import type { XenstoreClient } from '../xenstore/client.ts';
+import { XenstoreClient } from '../xenstore/client.ts';
 import { readVifRecord, type VifRecord } from '../xenstore/vif-record.ts';
 import { changeVif, publish, writeHotplugError, writeHotplugStatus } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
@@ -24,11 +24,12 @@ import { bridgeOfVif, PUBLISHED, policyOfVif } from './vif.ts';
  * @throws what made it fail, once the port is closed.
  */
 export async function online(
-  store: XenstoreClient,
   event: HotplugEvent,
   checkpoint: (step: Step | 'report') => void = deadline.check,
 ): Promise<number> {
+  let store: XenstoreClient | undefined;
   try {
+    store = await XenstoreClient.open();
     const record = await readVifRecord(store, event.backendPath);
     const bridge = bridgeOfVif(record);
     const netns = foreignNetns(bridge);
@@ -53,6 +54,8 @@ export async function online(
   } catch (error) {
     await failClosed(store, event, error);
     throw error;
+  } finally {
+    store?.close();
   }
 }
 
@@ -71,10 +74,14 @@ async function report(
   await writeHotplugStatus(store, backendPath, 'connected');
 }
 
-async function failClosed(store: XenstoreClient, event: HotplugEvent, error: unknown): Promise<void> {
+async function failClosed(
+  store: XenstoreClient | undefined,
+  event: HotplugEvent,
+  error: unknown,
+): Promise<void> {
   const failures = await Promise.allSettled([
     closePort(event),
-    writeHotplugError(store, event.backendPath, describeError(error)),
+    store === undefined ? undefined : writeHotplugError(store, event.backendPath, describeError(error)),
   ]);
   for (const failure of failures) {
     if (failure.status === 'rejected') console.error(`vif-guard: ${describeError(failure.reason)}`);

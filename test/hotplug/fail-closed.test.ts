@@ -1,9 +1,13 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { STEPS } from '../../src/port/attach.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
+import { poll } from '../lab/poll.ts';
 import type { Residue } from '../lab/residue.ts';
 import { ping } from '../lab/traffic.ts';
 
@@ -152,6 +156,26 @@ test('a tool that hangs: the port is closed within the time xl gives', async (t)
   t.is(exitCode, 1);
   t.regex(hotplugError, /ebtables-nft-restore did not finish within/);
   t.false(await spoofedArrives(scene));
+});
+
+test('a xenstored that does not answer, or is gone: online closes the port, offline cleans up', async (t) => {
+  const scene = await startScene(t);
+  const { guest, lab } = scene;
+  const pid = Number(await readFile(join(lab.dir, 'xenstored.pid'), 'utf8'));
+  t.is((await guest.online()).exitCode, 0);
+  process.kill(pid, 'SIGSTOP');
+  const hung = guest.hotplug('online');
+  await poll('the end of the script', () => !existsSync(`/proc/${hung.pid}`), 39_000);
+  process.kill(pid, 'SIGCONT');
+  t.is((await hung.result).exitCode, 1);
+  t.regex((await hung.result).stderr, /^vif-guard: xenstore: .*ETIMEDOUT/);
+  await assertClosed(t, scene, 'a xenstored that hangs');
+
+  t.is((await guest.online()).exitCode, 0);
+  const lost = guest.hotplug('offline', { environment: { XENSTORED_PATH: '/nowhere' } });
+  t.is((await lost.result).exitCode, 1);
+  t.regex((await lost.result).stderr, /no way to xenstored/);
+  await assertClosed(t, scene, 'no xenstored');
 });
 
 test('a state directory that is full', async (t) => {
