@@ -66,7 +66,7 @@ export async function close({
     await xtables.applyPort({ host, port, before: guardedPort(known), after: undefined });
   }
   await releaseBridges(rtnetlink, idle);
-  await lockTwin(rtnetlink, kept, port, known);
+  await giveBack(rtnetlink, kept, known);
   await writeRegistry(directory, kept);
 }
 
@@ -85,20 +85,19 @@ async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']
   }
 }
 
-/** An HVM guest's vif is alone once QEMU's tap is gone, and the bridge can hold it to its MAC. */
-async function lockTwin(
-  rtnetlink: Rtnetlink,
-  registry: Registry,
-  port: string,
-  record: PortRecord,
-): Promise<void> {
-  const twin = twinOf(registry, port, record);
-  const entry = twin === undefined ? undefined : registry.ports[twin];
-  const link = twin === undefined ? undefined : await rtnetlink.link(twin);
-  if (entry === undefined || link?.master === undefined) return;
-  await joinBridge(rtnetlink, {
-    port: { index: link.index, name: link.name, joined: true },
-    bridge: link.master,
-    layer: bridgeLayer(policyOf(entry), false),
-  });
+/**
+ * Gives the MAC of a port that has gone back to those that share it: an HVM guest's vif, which is
+ * alone once QEMU's tap has gone, and the source of a migration that has failed.
+ */
+async function giveBack(rtnetlink: Rtnetlink, registry: Registry, gone: PortRecord): Promise<void> {
+  const sharing = Object.entries(registry.ports).filter(([, { policy }]) => policy.mac === gone.policy.mac);
+  for (const [name, record] of sharing) {
+    const link = await rtnetlink.link(name);
+    if (link?.master === undefined) continue;
+    await joinBridge(rtnetlink, {
+      port: { index: link.index, name, joined: true },
+      bridge: link.master,
+      layer: bridgeLayer(policyOf(record), twinOf(registry, name, record) !== undefined),
+    });
+  }
 }
