@@ -165,6 +165,4 @@ async function openTwin({ rtnetlink, policy }: Attachment, twin: string, bridge:
     bridge: bridge.index,
     layer: bridgeLayer(policy, true),
   });
-  const { pinned } = bridgeLayer(policy, false);
-  for (const address of pinned) await rtnetlink.deleteFdb({ port: port.index, address });
 }

@@ -31,3 +31,22 @@ test("a frame from the uplink with the guest's MAC does not take the guest's pla
   t.is(await portOf(guest), 'vif1.0');
   t.true(await ping(guest, GATEWAY.ip));
 });
+
+test('a further MAC that is taken away from a guest is no longer let through by the bridge', async (t) => {
+  const lab = await startLab(t);
+  await lab.writeFile('vif-guard.conf', `domain_configs = [ "${lab.dir}" ]\n`);
+  const config = (directives: string) =>
+    lab.writeFile('web1.cfg', `name = 'web1'\nvif = [ 'bridge=xenbr0' ]\nvifguard = [ '${directives}' ]\n`);
+  const guest = await lab.guest({ domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const pinned = async () =>
+    (await fdb(lab.dom0.namespace))
+      .filter(({ ifname, state }) => ifname === 'vif1.0' && state === 'static')
+      .map(({ mac }) => mac)
+      .sort();
+  await config('mac=00:16:3e:00:00:99');
+  t.is((await guest.online()).exitCode, 0);
+  t.deepEqual(await pinned(), ['00:16:3e:00:00:99', guest.mac]);
+  await config('');
+  t.is((await guest.online()).exitCode, 0);
+  t.deepEqual(await pinned(), [guest.mac]);
+});
