@@ -95,5 +95,5 @@ test('tenants may use the same addresses, and offline is well when the namespace
   t.is((await tenants.online()).exitCode, 0);
   t.is((await own.online()).exitCode, 0);
   await lab.dom0.namespace.run('ip', ['netns', 'delete', 'tenant-a']);
-  t.is((await tenants.offline()).exitCode, 0);
+  t.is((await tenants.hotplug('offline').result).exitCode, 0);
 });
