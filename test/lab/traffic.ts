@@ -16,17 +16,35 @@ export interface PingOptions {
   readonly count?: number;
   /** Octets of data; 4000 makes fragments. */
   readonly size?: number;
-  /** The interface, for a link-local address. */
+  /** The interface, for a link-local address, or the source address. */
   readonly via?: string;
+  /** The hop limit; 64 unless told. */
+  readonly ttl?: number;
+  /** No router may fragment the request, nor its own host. */
+  readonly dontFragment?: boolean;
 }
 
 /** Whether every echo request to the address (IPv4 or IPv6) is answered, each within a second. */
 export async function ping(from: Machine, address: string, options: PingOptions = {}): Promise<boolean> {
-  const { count = 2, size = 56, via } = options;
-  const args = ['-q', '-n', '-c', `${count}`, '-i', '0.05', '-W', '1', '-s', `${size}`];
-  const interfaceArgs = via === undefined ? [] : ['-I', via];
-  const { stdout } = await from.namespace.try('ping', [...args, ...interfaceArgs, address]);
-  return stdout.includes(` ${count} received`);
+  return (await pingOutput(from, address, options)).includes(` ${options.count ?? 2} received`);
+}
+
+/** The ICMP errors that come back to a ping, in its words: `From 192.0.2.1: Time to live exceeded`. */
+export async function pingErrors(from: Machine, address: string, options?: PingOptions): Promise<string[]> {
+  const errors = /^From (\S+) icmp_seq=\d+ (.+)$/gm;
+  const output = await pingOutput(from, address, options);
+  return [...output.matchAll(errors)].map(([, router, error]) => `From ${router}: ${error}`);
+}
+
+async function pingOutput(from: Machine, address: string, options: PingOptions = {}): Promise<string> {
+  const { count = 2, size = 56, via, ttl, dontFragment = false } = options;
+  const args = ['-n', '-c', `${count}`, '-i', '0.05', '-W', '1', '-s', `${size}`];
+  const optional = [
+    ...(via === undefined ? [] : ['-I', via]),
+    ...(ttl === undefined ? [] : ['-t', `${ttl}`]),
+    ...(dontFragment ? ['-M', 'do'] : []),
+  ];
+  return (await from.namespace.try('ping', [...args, ...optional, address])).stdout;
 }
 
 /** Whether a TCP connection carries data both ways. `address` is one of the server's. */
@@ -43,6 +61,21 @@ export async function tcp(from: Machine, to: Machine, address: string, port = 42
     input: request,
   });
   return client.stdout === answer && (await server).stdout === request;
+}
+
+/** Whether a datagram of this many octets comes back from the address, which is one of the server's. */
+export async function udp(from: Machine, to: Machine, address: string, size = 1000): Promise<boolean> {
+  const [family, host] = address.includes(':') ? ['UDP6', `[${address}]`] : ['UDP4', address];
+  const server = to.namespace.spawn('socat', ['-b65536', `${family}-RECVFROM:4243,bind=${host}`, 'PIPE']);
+  await poll(`a UDP socket on ${address}`, async () => {
+    return (await to.namespace.run('ss', ['-Hlun', 'sport = :4243'])) !== '';
+  });
+  // The DHCP client's port, again and again: what a filter would see that took it for a header.
+  const input = '\0D'.repeat(size / 2);
+  const args = ['-b65536', '-t', '2', '-', `${family}:${host}:4243,readbytes=${input.length}`];
+  const { stdout } = await from.namespace.try('socat', args, { input });
+  server.kill('SIGKILL');
+  return stdout === input;
 }
 
 export interface DhcpServerOptions {
