@@ -81,13 +81,22 @@ export async function udp(from: Machine, to: Machine, address: string, size = 10
 export interface DhcpServerOptions {
   /** Seconds between two unsolicited router advertisements. */
   readonly raInterval?: number;
+  /** DHCP options to give out, in dnsmasq's words: `option:T1,2`. */
+  readonly options?: readonly string[];
+  /** Whether hosts make addresses themselves in the prefix that it advertises. */
+  readonly slaac?: boolean;
+}
+
+export interface DhcpServer {
+  /** What it has said so far: a line for each message. */
+  log(): string;
 }
 
 /**
  * Starts dnsmasq in the gateway: DHCPv4, DHCPv6 and router advertisements, with the guests' own
  * addresses as fixed leases.
  */
-export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Promise<void> {
+export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Promise<DhcpServer> {
   const hosts = lab.guests.map(({ mac, addresses: { ip, ip6 } }) =>
     [
       '--dhcp-host=',
@@ -113,7 +122,11 @@ export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Prom
       '--enable-ra',
       `--ra-param=eth0,${options.raInterval ?? 600},1800`,
     ],
-    ...['--dhcp-range=192.0.2.0,static,1h', '--dhcp-range=2001:db8:0:ffff::,static,64,1h'],
+    ...[
+      '--dhcp-range=192.0.2.0,static,1h',
+      `--dhcp-range=2001:db8:0:ffff::,${options.slaac ? 'ra-only' : 'static'},64,1h`,
+    ],
+    ...(options.options ?? []).map((option) => `--dhcp-option-force=${option}`),
     ...hosts,
   ]);
   let log = '';
@@ -124,47 +137,7 @@ export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Prom
     if (server.exitCode !== null) throw new LabError(`dnsmasq ended: ${log}`);
     return log.includes('router advertisement on 2001:db8:0:ffff::');
   });
-}
-
-// Only addresses: what else a client's own script would do (resolv.conf, hooks) concerns the whole machine.
-const DHCLIENT_SCRIPT = `#!/bin/sh
-case $reason in
-  BOUND) ip addr replace "$new_ip_address/24" dev "$interface" ;;
-  BOUND6) ip addr replace "$new_ip6_address/64" dev "$interface" ;;
-esac
-`;
-const UDHCPC_SCRIPT = `#!/bin/sh
-[ "$1" != bound ] || ip addr replace "$ip/24" dev "$interface"
-`;
-
-export type DhcpClient = 'dhclient' | 'dhclient -6' | 'udhcpc';
-
-/** Runs a DHCP client in the guest; gives the address that it got, or undefined when there was none. */
-export async function dhcp(guest: Guest, client: DhcpClient): Promise<string | undefined> {
-  const name = `${client.replace(' ', '')}-${guest.device}`;
-  const script = await guest.lab.writeFile(
-    `${name}.sh`,
-    client === 'udhcpc' ? UDHCPC_SCRIPT : DHCLIENT_SCRIPT,
-  );
-  await guest.namespace.run('chmod', ['+x', script]);
-  const { exitCode, stdout, stderr } = await guest.namespace.try(
-    ...(client === 'udhcpc' ? udhcpc(script) : dhclient(client, script, join(guest.lab.dir, name))),
-  );
-  if (exitCode !== 0) return undefined;
-  const pattern = client === 'udhcpc' ? /lease of (\S+) obtained/ : /bound to (\S+)|IAADDR (\S+)/;
-  const match = pattern.exec(stdout + stderr);
-  return match?.[1] ?? match?.[2];
-}
-
-function udhcpc(script: string): [string, string[]] {
-  return ['udhcpc', ['-i', 'eth0', '-f', '-q', '-n', '-t', '3', '-T', '1', '-s', script]];
-}
-
-function dhclient(client: DhcpClient, script: string, files: string): [string, string[]] {
-  const family = client === 'dhclient' ? '-4' : '-6';
-  const config = ['-sf', script, '-cf', '/dev/null', '-lf', `${files}.leases`, '-pf', `${files}.pid`];
-  const limited = ['5', 'dhclient', family, '-1', '-v', ...config, 'eth0'];
-  return ['timeout', limited];
+  return { log: () => log };
 }
 
 /** Whether a router solicitation is answered (rdisc6). */
