@@ -8,7 +8,7 @@ import { poll } from './poll.ts';
 // Lawful traffic, made by the tools that guests use.
 
 /** A machine of the lab and the addresses under which it is reached. */
-interface Machine {
+export interface Machine {
   readonly namespace: Namespace;
 }
 

@@ -1,9 +1,9 @@
 import test from 'ava';
 import type { Guest } from '../lab/guest.ts';
-import { Namespace } from '../lab/netns.ts';
 import { DOM0, DOM0_LINK_LOCAL, GATEWAY, GATEWAY_LINK_LOCAL } from '../lab/segment.ts';
 import { ping, pingErrors, tcp, udp } from '../lab/traffic.ts';
 import { droppedFromGuests, startGuarded } from './guarded.ts';
+import { networkBehind } from './network-behind.ts';
 
 const PEER = { ip: '192.0.2.42', ip6: '2001:db8:0:ffff::42' };
 const WEB = { ip: '192.0.2.41', ip6: '2001:db8:0:ffff::41' };
@@ -40,27 +40,6 @@ test('ping, TCP and UDP, whole and in fragments, both ways: the gateway, dom0 an
 
 const BEHIND_GATEWAY = { ip: '198.51.100.2', ip6: '2001:db8:1::2' };
 const BEHIND_GUEST = { ip: '203.0.113.2', ip6: '2001:db8:2::2' };
-
-/** A network of MTU 1400 behind a router, with a host in it; the router has the first address there. */
-async function networkBehind(router: Namespace, host: typeof BEHIND_GATEWAY): Promise<Namespace> {
-  const namespace = await Namespace.start(`the host behind ${router.name}`);
-  const first = (address: string) => address.replace(/2$/, '1');
-  await router.ip(
-    `link add inner mtu 1400 type veth peer name eth0 mtu 1400 netns ${namespace.pid}`,
-    `addr add ${first(host.ip)}/24 dev inner`,
-    `addr add ${first(host.ip6)}/64 dev inner nodad`,
-    'link set inner up',
-  );
-  await namespace.ip(
-    `addr add ${host.ip}/24 dev eth0`,
-    `addr add ${host.ip6}/64 dev eth0 nodad`,
-    'link set eth0 up',
-    `route add default via ${first(host.ip)}`,
-    `route add default via ${first(host.ip6)}`,
-  );
-  await router.run('sysctl', ['-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']);
-  return namespace;
-}
 
 test('ICMP errors come through both ways: path MTU discovery, exceeded hop limits', async (t) => {
   const { lab, guests } = await startGuarded(t, {
