@@ -63,8 +63,19 @@ export async function tcp(from: Machine, to: Machine, address: string, port = 42
   return client.stdout === answer && (await server).stdout === request;
 }
 
-/** Whether a datagram of this many octets comes back from the address, which is one of the server's. */
-export async function udp(from: Machine, to: Machine, address: string, size = 1000): Promise<boolean> {
+export interface UdpOptions {
+  /** Octets of data; 1000 unless told. */
+  readonly size?: number;
+  readonly sourcePort?: number;
+}
+
+/** Whether a datagram comes back from the address, which is one of the server's. */
+export async function udp(
+  from: Machine,
+  to: Machine,
+  address: string,
+  { size = 1000, sourcePort }: UdpOptions = {},
+): Promise<boolean> {
   const [family, host] = address.includes(':') ? ['UDP6', `[${address}]`] : ['UDP4', address];
   const server = to.namespace.spawn('socat', ['-b65536', `${family}-RECVFROM:4243,bind=${host}`, 'PIPE']);
   await poll(`a UDP socket on ${address}`, async () => {
@@ -72,7 +83,8 @@ export async function udp(from: Machine, to: Machine, address: string, size = 10
   });
   // The DHCP client's port, again and again: what a filter would see that took it for a header.
   const input = '\0D'.repeat(size / 2);
-  const args = ['-b65536', '-t', '2', '-', `${family}:${host}:4243,readbytes=${input.length}`];
+  const source = sourcePort === undefined ? '' : `,sourceport=${sourcePort}`;
+  const args = ['-b65536', '-t', '2', '-', `${family}:${host}:4243,readbytes=${input.length}${source}`];
   const { stdout } = await from.namespace.try('socat', args, { input });
   server.kill('SIGKILL');
   return stdout === input;

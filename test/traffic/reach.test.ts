@@ -32,7 +32,7 @@ test('ping, TCP and UDP, whole and in fragments, both ways: the gateway, dom0 an
       t.true(await ping(from, address, { size: 4000 }), `${way}: ping in fragments`);
       t.true(await tcp(from, to, address), `${way}: TCP`);
       t.true(await udp(from, to, address), `${way}: UDP`);
-      t.true(await udp(from, to, address, 8000), `${way}: UDP in fragments`);
+      t.true(await udp(from, to, address, { size: 8000 }), `${way}: UDP in fragments`);
     }
   }
   t.deepEqual(await droppedFromGuests(lab), {});
