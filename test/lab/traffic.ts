@@ -97,6 +97,8 @@ export interface DhcpServerOptions {
   readonly options?: readonly string[];
   /** Whether hosts make addresses themselves in the prefix that it advertises. */
   readonly slaac?: boolean;
+  /** Who serves; the gateway unless told. */
+  readonly server?: Machine;
 }
 
 export interface DhcpServer {
@@ -105,8 +107,8 @@ export interface DhcpServer {
 }
 
 /**
- * Starts dnsmasq in the gateway: DHCPv4, DHCPv6 and router advertisements, with the guests' own
- * addresses as fixed leases.
+ * Starts dnsmasq: DHCPv4, DHCPv6 and router advertisements, with the guests' own addresses as fixed
+ * leases.
  */
 export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Promise<DhcpServer> {
   const hosts = lab.guests.map(({ mac, addresses: { ip, ip6 } }) =>
@@ -118,7 +120,8 @@ export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Prom
     ].join(''),
   );
   // It stays root: a process that changes its user is no longer killed when its parent dies.
-  const server = lab.gateway.namespace.spawn('dnsmasq', [
+  const { namespace } = options.server ?? lab.gateway;
+  const server = namespace.spawn('dnsmasq', [
     ...[
       '--keep-in-foreground',
       '--conf-file=/dev/null',
