@@ -1,6 +1,7 @@
 import { quote } from '../address/quote.ts';
 import { InputError } from '../errors.ts';
 import type { PortKind } from '../port/registry.ts';
+import { parseVifPath } from '../xenstore/vif-record.ts';
 
 /** What xl calls the script for (libxl_linux.c, libxl__get_hotplug_script_info). */
 export interface HotplugEvent {
@@ -37,12 +38,10 @@ export function parseEvent(argv: readonly string[], env: NodeJS.ProcessEnv): Hot
     );
   }
   const kind = name.endsWith('tap') ? 'tap' : 'vif';
-  return {
-    kind,
-    action: ACTIONS[name],
-    device: required(env, kind === 'tap' ? 'INTERFACE' : 'vif'),
-    backendPath: required(env, 'XENBUS_PATH'),
-  };
+  const device = required(env, kind === 'tap' ? 'INTERFACE' : 'vif');
+  const backendPath = required(env, 'XENBUS_PATH');
+  parseVifPath(backendPath);
+  return { kind, action: ACTIONS[name], device, backendPath };
 }
 
 function isAction(name: string): name is keyof typeof ACTIONS {

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { constants, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../errors.ts';
 import { XenstoreError } from './error.ts';
 import { HEADER_BYTES, MAX_PAYLOAD_BYTES } from './wire.ts';
@@ -55,10 +57,7 @@ async function openPath(path: string, stats: Stats, events: TransportEvents): Pr
 }
 
 async function openSocket(path: string, events: TransportEvents): Promise<Transport> {
-  const socket = connect(path);
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve).once('error', reject);
-  });
+  const socket = await connectSocket(path);
   let live = true;
   const lost = (cause: Error) => {
     if (live) events.onLost(cause);
@@ -76,6 +75,29 @@ async function openSocket(path: string, events: TransportEvents): Promise<Transp
       socket.destroy();
     },
   };
+}
+
+/** How long to wait for a place in xenstored's queue, and between two tries, in milliseconds. */
+const QUEUE_TIMEOUT_MS = 10_000;
+const QUEUE_PAUSE_MS = 5;
+
+/**
+ * xenstored lets one connection wait to be accepted (listen() in tools/xenstore/xenstored_core.c). A
+ * socket that does not block, as Node.js makes them, gets EAGAIN where others would wait (unix(7)).
+ */
+async function connectSocket(path: string): Promise<Socket> {
+  const deadline = performance.now() + QUEUE_TIMEOUT_MS;
+  for (;;) {
+    const socket = connect(path);
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      if (!isAgain(error) || performance.now() > deadline) throw error;
+    }
+    await sleep(QUEUE_PAUSE_MS * (0.5 + Math.random()));
+  }
 }
 
 /** Sends what comes in one turn of the event loop in one system call. */

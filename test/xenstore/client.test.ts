@@ -27,6 +27,13 @@ test('what xenstore-write wrote is read, and the other way round', async (t) => 
   t.is(await client.read('/a/none'), undefined);
 });
 
+test('many connect at once', async (t) => {
+  const { xs } = await startStore(t);
+  const opened = Array.from({ length: 100 }, () => XenstoreClient.open({ path: xs.socket }));
+  for (const client of await Promise.all(opened)) client.close();
+  t.pass();
+});
+
 test('relative paths are those of dom0', async (t) => {
   const { xs, client } = await startStore(t);
   await client.write('backend/vif/1/0/mac', '00:16:3e:00:00:01');
