@@ -16,11 +16,11 @@ import {
   type PortRecord,
   type Registry,
   readRegistry,
-  twinOf,
   withBridge,
   withPort,
   writeRegistry,
 } from './registry.ts';
+import { findTwins, openTwins } from './twins.ts';
 
 /** The steps of an attach, in their order. */
 export const STEPS = ['find', 'close', 'claim', 'rename', 'filter', 'bridge', 'up'] as const;
@@ -68,13 +68,13 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   checkpoint('filter');
   await filter(attachment, found);
   checkpoint('bridge');
-  const twin = twinOf(found.registry, name, found.entry);
+  const twins = await findTwins(rtnetlink, found.registry, { port: name, record: found.entry });
   await joinBridge(rtnetlink, {
     port: { index: port.index, name, joined },
     bridge: bridge.index,
-    layer: bridgeLayer(policy, twin !== undefined),
+    layer: bridgeLayer(policy, twins.length > 0),
   });
-  if (twin !== undefined) await openTwin(attachment, twin, bridge);
+  await openTwins(rtnetlink, twins);
   checkpoint('up');
   await rtnetlink.setLink(port.index, { up: policy.mode !== 'disabled' });
   return { port: name, mtu };
@@ -154,17 +154,4 @@ async function filter({ rtnetlink, directory, config }: Attachment, found: Found
     before: known === undefined ? undefined : guardedPort(known),
     after: guardedPort(entry),
   });
-}
-
-/** One static FDB entry could be on one of the two only, so both learn from now on. */
-async function openTwin({ rtnetlink, policy }: Attachment, twin: string, bridge: Link): Promise<void> {
-  const port = await rtnetlink.link(twin);
-  if (port === undefined) return;
-  await joinBridge(rtnetlink, {
-    port: { index: port.index, name: twin, joined: port.master === bridge.index },
-    bridge: bridge.index,
-    layer: bridgeLayer(policy, true),
-  });
-  const { pinned } = bridgeLayer(policy, false);
-  for (const address of pinned) await rtnetlink.deleteFdb({ port: port.index, address });
 }

@@ -17,8 +17,8 @@ const ALL_GROUPS = 0xfff8;
 /**
  * The settings of a guarded port, in full.
  *
- * @param twin whether an HVM guest's vif and tap are both there: one static FDB entry could be on one
- *   of them only, so both learn, and the filter alone pins the MAC. So do ports with virtual MACs.
+ * @param twin whether another port has the same guest's MAC: one static FDB entry could be on one of
+ *   them only, so both learn, and the filter alone pins the MAC. So do ports with virtual MACs.
  */
 export function bridgeLayer(policy: GuardPolicy, twin: boolean): BridgeLayer {
   if (policy.mode === 'unlocked') return { settings: PLAIN, pinned: [] };

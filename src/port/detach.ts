@@ -1,19 +1,16 @@
 import { xtables } from '../backends/xtables/backend.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
-import { bridgeLayer, joinBridge } from './bridge-layer.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
 import {
   type PortKind,
-  type PortRecord,
-  policyOf,
   type Registry,
   readRegistry,
-  twinOf,
   withoutIdleBridges,
   withoutPort,
   writeRegistry,
 } from './registry.ts';
+import { findTwins, lockLastTwin } from './twins.ts';
 
 interface Host {
   readonly rtnetlink: Rtnetlink;
@@ -66,7 +63,7 @@ export async function close({
     await xtables.applyPort({ host, port, before: guardedPort(known), after: undefined });
   }
   await releaseBridges(rtnetlink, idle);
-  await lockTwin(rtnetlink, kept, port, known);
+  await lockLastTwin(rtnetlink, await findTwins(rtnetlink, kept, { port, record: known }));
   await writeRegistry(directory, kept);
 }
 
@@ -83,22 +80,4 @@ async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']
     const bridge = await rtnetlink.link(name);
     if (bridge !== undefined) await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: calledIp6tables });
   }
-}
-
-/** An HVM guest's vif is alone once QEMU's tap is gone, and the bridge can hold it to its MAC. */
-async function lockTwin(
-  rtnetlink: Rtnetlink,
-  registry: Registry,
-  port: string,
-  record: PortRecord,
-): Promise<void> {
-  const twin = twinOf(registry, port, record);
-  const entry = twin === undefined ? undefined : registry.ports[twin];
-  const link = twin === undefined ? undefined : await rtnetlink.link(twin);
-  if (entry === undefined || link?.master === undefined) return;
-  await joinBridge(rtnetlink, {
-    port: { index: link.index, name: link.name, joined: true },
-    bridge: link.master,
-    layer: bridgeLayer(policyOf(entry), false),
-  });
 }
