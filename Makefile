@@ -52,7 +52,7 @@ bench: deps build ## time and throughput, side by side with Xen's own vif-bridge
 mutants: deps build ## take out one rule stage or bridge flag at a time: a test has to notice
 	npx --no-install tsx test/mutants/mutants.ts
 
-test-bare: ## `make deps build` on a bare Debian 12, in a throw-away directory
+test-bare: ## the demo and the tests on a bare Debian 12, in a throw-away directory
 	$(call apt,git mmdebstrap)
 	scripts/test-bare
 

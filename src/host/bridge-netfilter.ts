@@ -4,6 +4,7 @@ import { run } from '../backends/xtables/tools.ts';
 import { VifguardError } from '../errors.ts';
 
 const SYSCTLS = '/proc/sys/net/bridge';
+const CALL_IP6TABLES = join(SYSCTLS, 'bridge-nf-call-ip6tables');
 
 /**
  * Makes sure that bridges can call ip6tables. Loading br_netfilter makes every bridge call all
@@ -12,13 +13,17 @@ const SYSCTLS = '/proc/sys/net/bridge';
  * @throws VifguardError when the kernel has no br_netfilter.
  */
 export async function loadBridgeNetfilter(): Promise<void> {
-  if (existsSync(SYSCTLS)) return;
-  await run('modprobe', ['br_netfilter']).catch((cause: unknown) => {
+  if (existsSync(CALL_IP6TABLES)) return;
+  const failure = await run('modprobe', ['br_netfilter']).then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  if (!existsSync(CALL_IP6TABLES)) {
     throw new VifguardError(
-      'the kernel module br_netfilter cannot be loaded; IPv6 ND cannot be guarded without',
-      { cause },
+      'this kernel has no br_netfilter, without which IPv6 ND cannot be guarded; install one that has (Debian: linux-image-amd64)',
+      { cause: failure },
     );
-  });
+  }
   const calls = readdirSync(SYSCTLS).filter((name) => name.startsWith('bridge-nf-call-'));
   for (const name of calls) writeFileSync(join(SYSCTLS, name), '0');
 }

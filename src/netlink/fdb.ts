@@ -47,13 +47,16 @@ const NDA_MASTER = u32(9);
 const IFINFOMSG_BYTES = 16;
 const IFLA_MASTER = u32(10);
 
-/** The payload of an RTM_NEWNEIGH or RTM_DELNEIGH for a static entry of the bridge. */
+/**
+ * The payload of an RTM_NEWNEIGH or RTM_DELNEIGH for a static entry of the bridge: sticky, or the first
+ * frame from that address at a port that learns would take it there (br_fdb_update() in net/bridge/br_fdb.c).
+ */
 export function fdbChange({ port, address }: FdbKey): Buffer {
   const header = Buffer.alloc(NDMSG_BYTES);
   header.writeUInt8(AF_BRIDGE, 0);
   header.writeInt32LE(port, 4);
   header.writeUInt16LE(NUD_NOARP, 8);
-  header.writeUInt8(NTF_MASTER, 10);
+  header.writeUInt8(NTF_MASTER | NTF_STICKY, 10);
   return Buffer.concat([header, bytesAttribute(NDA_LLADDR, macBytes(address))]);
 }
 

@@ -16,11 +16,11 @@ import {
   type PortRecord,
   type Registry,
   readRegistry,
+  twinOf,
   withBridge,
   withPort,
   writeRegistry,
 } from './registry.ts';
-import { findTwins, openTwins } from './twins.ts';
 
 /** The steps of an attach, in their order. */
 export const STEPS = ['find', 'close', 'claim', 'rename', 'filter', 'bridge', 'up'] as const;
@@ -68,13 +68,13 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   checkpoint('filter');
   await filter(attachment, found);
   checkpoint('bridge');
-  const twins = await findTwins(rtnetlink, found.registry, { port: name, record: found.entry });
+  const twin = twinOf(found.registry, name, found.entry);
   await joinBridge(rtnetlink, {
     port: { index: port.index, name, joined },
     bridge: bridge.index,
-    layer: bridgeLayer(policy, twins.length > 0),
+    layer: bridgeLayer(policy, twin !== undefined),
   });
-  await openTwins(rtnetlink, twins);
+  if (twin !== undefined) await openTwin(attachment, twin, bridge);
   checkpoint('up');
   await rtnetlink.setLink(port.index, { up: policy.mode !== 'disabled' });
   return { port: name, mtu };
@@ -153,5 +153,16 @@ async function filter({ rtnetlink, directory, config }: Attachment, found: Found
     port: name,
     before: known === undefined ? undefined : guardedPort(known),
     after: guardedPort(entry),
+  });
+}
+
+/** One static FDB entry could be on one of the two only, so both learn from now on. */
+async function openTwin({ rtnetlink, policy }: Attachment, twin: string, bridge: Link): Promise<void> {
+  const port = await rtnetlink.link(twin);
+  if (port === undefined) return;
+  await joinBridge(rtnetlink, {
+    port: { index: port.index, name: twin, joined: port.master === bridge.index },
+    bridge: bridge.index,
+    layer: bridgeLayer(policy, true),
   });
 }

@@ -1,4 +1,4 @@
-import type { MacAddress } from '../address/mac.ts';
+import { type MacAddress, parseMac } from '../address/mac.ts';
 import { VifguardError } from '../errors.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
@@ -17,8 +17,8 @@ const ALL_GROUPS = 0xfff8;
 /**
  * The settings of a guarded port, in full.
  *
- * @param twin whether another port has the same guest's MAC: one static FDB entry could be on one of
- *   them only, so both learn, and the filter alone pins the MAC. So do ports with virtual MACs.
+ * @param twin whether an HVM guest's vif and tap are both there: one static FDB entry could be on one
+ *   of them only, so both learn, and the filter alone pins the MAC. So do ports with virtual MACs.
  */
 export function bridgeLayer(policy: GuardPolicy, twin: boolean): BridgeLayer {
   if (policy.mode === 'unlocked') return { settings: PLAIN, pinned: [] };
@@ -81,8 +81,22 @@ export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: 
   const { index } = port;
   await rtnetlink.setLink(index, { ...(port.joined ? {} : { master: bridge }), port: layer.settings });
   await rtnetlink.flushFdb(index);
+  if (port.joined) await unpin(rtnetlink, index, layer.pinned);
   for (const address of layer.pinned) await rtnetlink.replaceFdb({ port: index, address });
   await refuseUnkept(rtnetlink, port.name, layer);
+}
+
+/** Takes away static entries of an earlier policy's. */
+async function unpin(rtnetlink: Rtnetlink, port: number, kept: readonly MacAddress[]): Promise<void> {
+  const entries = await rtnetlink.fdb({ port });
+  const stale = entries.filter(
+    ({ state, self, address }) => state === 'static' && !self && !includes(kept, address),
+  );
+  for (const { address } of stale) await rtnetlink.deleteFdb({ port, address: parseMac(address) });
+}
+
+function includes(macs: readonly string[], address: string): boolean {
+  return macs.includes(address);
 }
 
 async function refuseUnkept(rtnetlink: Rtnetlink, name: string, { settings }: BridgeLayer): Promise<void> {

@@ -1,16 +1,19 @@
 import { xtables } from '../backends/xtables/backend.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
+import { bridgeLayer, joinBridge } from './bridge-layer.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
 import {
   type PortKind,
+  type PortRecord,
+  policyOf,
   type Registry,
   readRegistry,
+  twinOf,
   withoutIdleBridges,
   withoutPort,
   writeRegistry,
 } from './registry.ts';
-import { findTwins, lockLastTwin } from './twins.ts';
 
 interface Host {
   readonly rtnetlink: Rtnetlink;
@@ -63,7 +66,7 @@ export async function close({
     await xtables.applyPort({ host, port, before: guardedPort(known), after: undefined });
   }
   await releaseBridges(rtnetlink, idle);
-  await lockLastTwin(rtnetlink, await findTwins(rtnetlink, kept, { port, record: known }));
+  await giveBack(rtnetlink, kept, known);
   await writeRegistry(directory, kept);
 }
 
@@ -79,5 +82,22 @@ async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']
   for (const [name, { calledIp6tables }] of Object.entries(bridges)) {
     const bridge = await rtnetlink.link(name);
     if (bridge !== undefined) await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: calledIp6tables });
+  }
+}
+
+/**
+ * Gives the MAC of a port that has gone back to those that share it: an HVM guest's vif, which is
+ * alone once QEMU's tap has gone, and the source of a migration that has failed.
+ */
+async function giveBack(rtnetlink: Rtnetlink, registry: Registry, gone: PortRecord): Promise<void> {
+  const sharing = Object.entries(registry.ports).filter(([, { policy }]) => policy.mac === gone.policy.mac);
+  for (const [name, record] of sharing) {
+    const link = await rtnetlink.link(name);
+    if (link?.master === undefined) continue;
+    await joinBridge(rtnetlink, {
+      port: { index: link.index, name, joined: true },
+      bridge: link.master,
+      layer: bridgeLayer(policyOf(record), twinOf(registry, name, record) !== undefined),
+    });
   }
 }

@@ -101,6 +101,14 @@ export function withoutIdleBridges(registry: Registry): { kept: Registry; idle: 
     : { kept: { ...registry, bridges: split(true) }, idle: split(false) };
 }
 
+/** The other half of an HVM guest's vif, by its port's name. */
+export function twinOf(registry: Registry, name: string, record: PortRecord): string | undefined {
+  return Object.entries(registry.ports).find(
+    ([port, other]) =>
+      port !== name && other.backendPath === record.backendPath && other.kind !== record.kind,
+  )?.[0];
+}
+
 /** @throws InputError when the record has been tampered with. */
 export function policyOf(record: PortRecord): GuardPolicy {
   return policyFromJson(record.policy);

@@ -2,6 +2,8 @@ import test from 'ava';
 import { fdb } from '../lab/effects.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { GATEWAY } from '../lab/segment.ts';
+import { ping } from '../lab/traffic.ts';
 
 // How xl calls the script, and what it finds afterwards (DESIGN section 3).
 
@@ -141,7 +143,18 @@ test('a guest that migrates to its own host is itself there already', async (t) 
   t.is((await other.online()).exitCode, 1);
   t.is((await source.offline()).exitCode, 0);
   await target.configureAddresses();
-  t.pass();
+  t.true(await ping(target, GATEWAY.ip));
+});
+
+test('the source of a migration that fails goes on', async (t) => {
+  const lab = await startLab(t);
+  const source = await lab.guest({ domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const target = await lab.guest({ domid: 2, name: 'web1--incoming', ip: '192.0.2.41', mac: source.mac });
+  t.is((await source.online()).exitCode, 0);
+  t.is((await target.online()).exitCode, 0);
+  t.is((await target.offline()).exitCode, 0);
+  await source.configureAddresses();
+  t.true(await ping(source, GATEWAY.ip));
 });
 
 test('a vif of the domain config gets its directives by its position, and one attached later does not', async (t) => {

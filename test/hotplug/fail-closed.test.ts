@@ -148,6 +148,25 @@ async function replaceTool(lab: Lab, tool: string, script: string): Promise<void
   await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n'), 'sh', script]);
 }
 
+test('a tool that is not installed, and a kernel without br_netfilter', async (t) => {
+  const scene = await startScene(t);
+  const { guest, lab } = scene;
+  for (const [what, path, message] of [
+    ['tools', '/usr/sbin', /^(eb|ip6)tables-nft-restore is not installed; run "apt install iptables"/],
+    ['br_netfilter', '/proc/sys/net/bridge', /^this kernel has no br_netfilter/],
+  ] as const) {
+    await lab.dom0.namespace.run('mount', ['-t', 'tmpfs', 'tmpfs', path]);
+    const { exitCode, hotplugError = '', stderr } = await guest.hotplug('online').result;
+    t.is(exitCode, 1);
+    t.regex(hotplugError, message, what);
+    t.notRegex(stderr, /defect|^ +at /m);
+    t.false(await spoofedArrives(scene));
+    await lab.dom0.namespace.run('umount', [path]);
+    t.is((await guest.offline({ device: 'present' })).exitCode, 0);
+    await assertClosed(t, scene, what);
+  }
+});
+
 test('a tool that hangs: the port is closed within the time xl gives', async (t) => {
   t.timeout(120_000);
   const scene = await startScene(t);

@@ -291,7 +291,7 @@ test('a static FDB entry is made, replaces a learned one, and is removed', async
       master: bridge.index,
       state: 'static',
       self: false,
-      sticky: false,
+      sticky: true,
       externLearned: false,
     },
   ]);

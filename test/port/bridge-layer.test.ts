@@ -1,0 +1,52 @@
+import test from 'ava';
+import * as f from '../frames/index.ts';
+import { fdb } from '../lab/effects.ts';
+import type { Guest } from '../lab/guest.ts';
+import { startLab } from '../lab/lab.ts';
+import { GATEWAY } from '../lab/segment.ts';
+import { ping } from '../lab/traffic.ts';
+
+/** A frame from beyond the uplink, or one of the guest's own that a switch sends back. */
+async function reflect(guest: Guest): Promise<void> {
+  const payload = f.ipv4({ src: '192.0.2.41', dst: GATEWAY.ip }, f.icmpEchoReply(f.marker()));
+  await guest.lab.gateway.nic.send(f.ethernet({ src: guest.mac, dst: f.BROADCAST }, payload));
+}
+
+const portOf = async ({ lab, mac }: Guest) =>
+  (await fdb(lab.dom0.namespace)).find((entry) => entry.mac === mac && entry.master !== undefined)?.ifname;
+
+test("a frame from the uplink with the guest's MAC does not take the guest's place", async (t) => {
+  const lab = await startLab(t);
+  const guest = await lab.guest({ domid: 1, ip: '192.0.2.41' });
+  await guest.onlineUnguarded();
+  await guest.configureAddresses();
+  t.true(await ping(guest, GATEWAY.ip));
+  await reflect(guest);
+  t.is(await portOf(guest), 'uplink0', 'unguarded, it does');
+
+  await guest.offline();
+  t.is((await guest.online()).exitCode, 0);
+  await guest.configureAddresses();
+  await reflect(guest);
+  t.is(await portOf(guest), 'vif1.0');
+  t.true(await ping(guest, GATEWAY.ip));
+});
+
+test('a further MAC that is taken away from a guest is no longer let through by the bridge', async (t) => {
+  const lab = await startLab(t);
+  await lab.writeFile('vif-guard.conf', `domain_configs = [ "${lab.dir}" ]\n`);
+  const config = (directives: string) =>
+    lab.writeFile('web1.cfg', `name = 'web1'\nvif = [ 'bridge=xenbr0' ]\nvifguard = [ '${directives}' ]\n`);
+  const guest = await lab.guest({ domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const pinned = async () =>
+    (await fdb(lab.dom0.namespace))
+      .filter(({ ifname, state }) => ifname === 'vif1.0' && state === 'static')
+      .map(({ mac }) => mac)
+      .sort();
+  await config('mac=00:16:3e:00:00:99');
+  t.is((await guest.online()).exitCode, 0);
+  t.deepEqual(await pinned(), ['00:16:3e:00:00:99', guest.mac]);
+  await config('');
+  t.is((await guest.online()).exitCode, 0);
+  t.deepEqual(await pinned(), [guest.mac]);
+});
