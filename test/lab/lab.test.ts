@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import * as f from '../frames/index.ts';
+import { dhcp } from './dhcp-client.ts';
 import { addresses, fdb, neighbourMac, routes } from './effects.ts';
 import { LabError } from './error.ts';
 import type { Guest } from './guest.ts';
@@ -10,7 +11,7 @@ import { type Lab, type LabOptions, startLab } from './lab.ts';
 import { saidReady } from './netns.ts';
 import { poll } from './poll.ts';
 import { DOM0, GATEWAY } from './segment.ts';
-import { dhcp, discoverRouter, ping, serveDhcp, tcp } from './traffic.ts';
+import { discoverRouter, ping, serveDhcp, tcp } from './traffic.ts';
 import { observe } from './witness.ts';
 
 const STRANGER = { mac: '00:16:3e:66:66:66', ip: '192.0.2.66', ip6: '2001:db8:0:ffff::66' };

@@ -8,7 +8,7 @@ import { poll } from './poll.ts';
 // Lawful traffic, made by the tools that guests use.
 
 /** A machine of the lab and the addresses under which it is reached. */
-interface Machine {
+export interface Machine {
   readonly namespace: Namespace;
 }
 
@@ -16,17 +16,35 @@ export interface PingOptions {
   readonly count?: number;
   /** Octets of data; 4000 makes fragments. */
   readonly size?: number;
-  /** The interface, for a link-local address. */
+  /** The interface, for a link-local address, or the source address. */
   readonly via?: string;
+  /** The hop limit; 64 unless told. */
+  readonly ttl?: number;
+  /** No router may fragment the request, nor its own host. */
+  readonly dontFragment?: boolean;
 }
 
 /** Whether every echo request to the address (IPv4 or IPv6) is answered, each within a second. */
 export async function ping(from: Machine, address: string, options: PingOptions = {}): Promise<boolean> {
-  const { count = 2, size = 56, via } = options;
-  const args = ['-q', '-n', '-c', `${count}`, '-i', '0.05', '-W', '1', '-s', `${size}`];
-  const interfaceArgs = via === undefined ? [] : ['-I', via];
-  const { stdout } = await from.namespace.try('ping', [...args, ...interfaceArgs, address]);
-  return stdout.includes(` ${count} received`);
+  return (await pingOutput(from, address, options)).includes(` ${options.count ?? 2} received`);
+}
+
+/** The ICMP errors that come back to a ping, in its words: `From 192.0.2.1: Time to live exceeded`. */
+export async function pingErrors(from: Machine, address: string, options?: PingOptions): Promise<string[]> {
+  const errors = /^From (\S+) icmp_seq=\d+ (.+)$/gm;
+  const output = await pingOutput(from, address, options);
+  return [...output.matchAll(errors)].map(([, router, error]) => `From ${router}: ${error}`);
+}
+
+async function pingOutput(from: Machine, address: string, options: PingOptions = {}): Promise<string> {
+  const { count = 2, size = 56, via, ttl, dontFragment = false } = options;
+  const args = ['-n', '-c', `${count}`, '-i', '0.05', '-W', '1', '-s', `${size}`];
+  const optional = [
+    ...(via === undefined ? [] : ['-I', via]),
+    ...(ttl === undefined ? [] : ['-t', `${ttl}`]),
+    ...(dontFragment ? ['-M', 'do'] : []),
+  ];
+  return (await from.namespace.try('ping', [...args, ...optional, address])).stdout;
 }
 
 /** Whether a TCP connection carries data both ways. `address` is one of the server's. */
@@ -45,16 +63,54 @@ export async function tcp(from: Machine, to: Machine, address: string, port = 42
   return client.stdout === answer && (await server).stdout === request;
 }
 
+export interface UdpOptions {
+  /** Octets of data; 1000 unless told. */
+  readonly size?: number;
+  readonly sourcePort?: number;
+}
+
+/** Whether a datagram comes back from the address, which is one of the server's. */
+export async function udp(
+  from: Machine,
+  to: Machine,
+  address: string,
+  { size = 1000, sourcePort }: UdpOptions = {},
+): Promise<boolean> {
+  const [family, host] = address.includes(':') ? ['UDP6', `[${address}]`] : ['UDP4', address];
+  const server = to.namespace.spawn('socat', ['-b65536', `${family}-RECVFROM:4243,bind=${host}`, 'PIPE']);
+  await poll(`a UDP socket on ${address}`, async () => {
+    return (await to.namespace.run('ss', ['-Hlun', 'sport = :4243'])) !== '';
+  });
+  // The DHCP client's port, again and again: what a filter would see that took it for a header.
+  const input = '\0D'.repeat(size / 2);
+  const source = sourcePort === undefined ? '' : `,sourceport=${sourcePort}`;
+  const args = ['-b65536', '-t', '2', '-', `${family}:${host}:4243,readbytes=${input.length}${source}`];
+  const { stdout } = await from.namespace.try('socat', args, { input });
+  server.kill('SIGKILL');
+  return stdout === input;
+}
+
 export interface DhcpServerOptions {
   /** Seconds between two unsolicited router advertisements. */
   readonly raInterval?: number;
+  /** DHCP options to give out, in dnsmasq's words: `option:T1,2`. */
+  readonly options?: readonly string[];
+  /** Whether hosts make addresses themselves in the prefix that it advertises. */
+  readonly slaac?: boolean;
+  /** Who serves; the gateway unless told. */
+  readonly server?: Machine;
+}
+
+export interface DhcpServer {
+  /** What it has said so far: a line for each message. */
+  log(): string;
 }
 
 /**
- * Starts dnsmasq in the gateway: DHCPv4, DHCPv6 and router advertisements, with the guests' own
- * addresses as fixed leases.
+ * Starts dnsmasq: DHCPv4, DHCPv6 and router advertisements, with the guests' own addresses as fixed
+ * leases.
  */
-export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Promise<void> {
+export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Promise<DhcpServer> {
   const hosts = lab.guests.map(({ mac, addresses: { ip, ip6 } }) =>
     [
       '--dhcp-host=',
@@ -64,7 +120,8 @@ export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Prom
     ].join(''),
   );
   // It stays root: a process that changes its user is no longer killed when its parent dies.
-  const server = lab.gateway.namespace.spawn('dnsmasq', [
+  const { namespace } = options.server ?? lab.gateway;
+  const server = namespace.spawn('dnsmasq', [
     ...[
       '--keep-in-foreground',
       '--conf-file=/dev/null',
@@ -80,7 +137,11 @@ export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Prom
       '--enable-ra',
       `--ra-param=eth0,${options.raInterval ?? 600},1800`,
     ],
-    ...['--dhcp-range=192.0.2.0,static,1h', '--dhcp-range=2001:db8:0:ffff::,static,64,1h'],
+    ...[
+      '--dhcp-range=192.0.2.0,static,1h',
+      `--dhcp-range=2001:db8:0:ffff::,${options.slaac ? 'ra-only' : 'static'},64,1h`,
+    ],
+    ...(options.options ?? []).map((option) => `--dhcp-option-force=${option}`),
     ...hosts,
   ]);
   let log = '';
@@ -91,47 +152,7 @@ export async function serveDhcp(lab: Lab, options: DhcpServerOptions = {}): Prom
     if (server.exitCode !== null) throw new LabError(`dnsmasq ended: ${log}`);
     return log.includes('router advertisement on 2001:db8:0:ffff::');
   });
-}
-
-// Only addresses: what else a client's own script would do (resolv.conf, hooks) concerns the whole machine.
-const DHCLIENT_SCRIPT = `#!/bin/sh
-case $reason in
-  BOUND) ip addr replace "$new_ip_address/24" dev "$interface" ;;
-  BOUND6) ip addr replace "$new_ip6_address/64" dev "$interface" ;;
-esac
-`;
-const UDHCPC_SCRIPT = `#!/bin/sh
-[ "$1" != bound ] || ip addr replace "$ip/24" dev "$interface"
-`;
-
-export type DhcpClient = 'dhclient' | 'dhclient -6' | 'udhcpc';
-
-/** Runs a DHCP client in the guest; gives the address that it got, or undefined when there was none. */
-export async function dhcp(guest: Guest, client: DhcpClient): Promise<string | undefined> {
-  const name = `${client.replace(' ', '')}-${guest.device}`;
-  const script = await guest.lab.writeFile(
-    `${name}.sh`,
-    client === 'udhcpc' ? UDHCPC_SCRIPT : DHCLIENT_SCRIPT,
-  );
-  await guest.namespace.run('chmod', ['+x', script]);
-  const { exitCode, stdout, stderr } = await guest.namespace.try(
-    ...(client === 'udhcpc' ? udhcpc(script) : dhclient(client, script, join(guest.lab.dir, name))),
-  );
-  if (exitCode !== 0) return undefined;
-  const pattern = client === 'udhcpc' ? /lease of (\S+) obtained/ : /bound to (\S+)|IAADDR (\S+)/;
-  const match = pattern.exec(stdout + stderr);
-  return match?.[1] ?? match?.[2];
-}
-
-function udhcpc(script: string): [string, string[]] {
-  return ['udhcpc', ['-i', 'eth0', '-f', '-q', '-n', '-t', '3', '-T', '1', '-s', script]];
-}
-
-function dhclient(client: DhcpClient, script: string, files: string): [string, string[]] {
-  const family = client === 'dhclient' ? '-4' : '-6';
-  const config = ['-sf', script, '-cf', '/dev/null', '-lf', `${files}.leases`, '-pf', `${files}.pid`];
-  const limited = ['5', 'dhclient', family, '-1', '-v', ...config, 'eth0'];
-  return ['timeout', limited];
+  return { log: () => log };
 }
 
 /** Whether a router solicitation is answered (rdisc6). */

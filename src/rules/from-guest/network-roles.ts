@@ -19,8 +19,8 @@ const icmpv6 = (...types: number[]): readonly Match[] =>
 
 /** GGP, EGP, IGRP, EIGRP, OSPF, PIM, IS-IS over IPv4 (IANA protocol numbers). */
 const ROUTING_PROTOCOLS = protocols(3, 8, 9, 88, 89, 103, 124);
-/** LDP and OLSR and Babel hellos. */
-const ROUTING_PORTS = [646, 698, 6696].map(udpTo);
+/** LDP and OLSR hellos; Babel, which is spoken from its port only (RFC 8966 section 4). */
+const ROUTING_PORTS: readonly Match[] = [...[646, 698].map(udpTo), { ...udpFrom(6696), ...udpTo(6696) }];
 
 const IPV4: readonly Restricted[] = [
   { reason: 'dhcp-server', roles: ['dhcp-server'], messages: [udpFrom(67), udpTo(68)] },
