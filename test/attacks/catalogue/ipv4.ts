@@ -104,7 +104,13 @@ const DISGUISES: Readonly<Record<string, Ipv4Options>> = {
 };
 
 /** What speaks for the network over IPv4. */
-export const IPV4_SPEAKERS = disguised(MESSAGES, DISGUISES, ipv4Shots);
+export const IPV4_SPEAKERS: readonly Attack[] = [
+  ...disguised(MESSAGES, DISGUISES, ipv4Shots),
+  // To one station an authentication header is the guest's own affair.
+  ...because('routing-protocol', {
+    'OSPF behind an authentication header': ipv4Shots(protocol(51)(), { group: f.OSPF_GROUP }).slice(-1),
+  }),
+];
 
 /** The same as they are, without disguises. */
 export const PLAIN_IPV4_SPEAKERS = disguised(MESSAGES, { plain: {} }, ipv4Shots);
