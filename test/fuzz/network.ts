@@ -55,6 +55,7 @@ export function expectation(
     const judge = place === 'dom0' ? judgeToDom0 : judgeFromGuest;
     if (judge(from.guard, frame).verdict !== 'accept') return 'stays away';
   }
+  if (delivery === 'maybe' && place === 'dom0') return delivery;
   if (to === undefined) return typeof bridged(frame) === 'string' ? 'stays away' : delivery;
   const origin = from === undefined ? 'uplink' : provenanceOf(from.guard);
   return judgeToGuest(to.guard, frame, origin).verdict === 'accept' ? delivery : 'stays away';

@@ -23,6 +23,9 @@ try {
     console.log(t(), 'generated');
     const found = await compare(arena, ports, frames);
     console.log(t(), 'found', found.length, found.filter((d) => d.kind === 'hole').length);
+    const { expectation } = await import('./network.ts');
+    const n = arena.places.map((p) => `${p}:${frames.filter((f) => expectation(f, p, ports) === 'arrives').length}`);
+    console.log(n.join(' '));
     for (const d of found.slice(0, Number(process.env.SHOW ?? 6))) console.log(d.kind, d.frame.sender, '->', d.place, JSON.stringify(policies[Number(d.place) - 1]), toHex(d.frame.octets));
   }
 } finally {
