@@ -1,4 +1,4 @@
-import { access, readdir, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../backends/xtables/tools.ts';
 import { VifguardError } from '../errors.ts';
@@ -12,20 +12,13 @@ const SYSCTLS = '/proc/sys/net/bridge';
  * @throws VifguardError when the kernel has no br_netfilter.
  */
 export async function loadBridgeNetfilter(): Promise<void> {
-  if (await exists(SYSCTLS)) return;
+  if (existsSync(SYSCTLS)) return;
   await run('modprobe', ['br_netfilter']).catch((cause: unknown) => {
     throw new VifguardError(
       'the kernel module br_netfilter cannot be loaded; IPv6 ND cannot be guarded without',
       { cause },
     );
   });
-  const calls = (await readdir(SYSCTLS)).filter((name) => name.startsWith('bridge-nf-call-'));
-  await Promise.all(calls.map((name) => writeFile(join(SYSCTLS, name), '0')));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
+  const calls = readdirSync(SYSCTLS).filter((name) => name.startsWith('bridge-nf-call-'));
+  for (const name of calls) writeFileSync(join(SYSCTLS, name), '0');
 }

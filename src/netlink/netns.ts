@@ -1,7 +1,11 @@
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
 
-const DIRECTORY = '/run/netns';
+/** Where ip-netns(8) keeps the network namespace of that name. */
+export function netnsPath(name: string): string {
+  return `/run/netns/${name}`;
+}
+
 /** include/uapi/linux/magic.h */
 const NSFS_MAGIC = 0x6e736673;
 
@@ -14,7 +18,7 @@ export async function openNetns(name: string): Promise<FileHandle> {
   if (!/^[^/\0]+$/.test(name) || name === '.' || name === '..') {
     throw new InputError(`${JSON.stringify(name)} cannot be the name of a network namespace`);
   }
-  const path = `${DIRECTORY}/${name}`;
+  const path = netnsPath(name);
   try {
     // A name that `ip netns add` did not finish, or that outlived its mount, is an empty file.
     if ((await statfs(path)).type !== NSFS_MAGIC) throw new InputError(`${path} is not mounted`);

@@ -9,6 +9,8 @@ const LINK_LOCAL_BLOCK = parsePrefix('fe80::/10');
 
 /** Whose policy it is. */
 export interface Owner {
+  /** The name of its port. */
+  readonly port: string;
   /** Equal for the parts of one guest vif that may be there twice: vif and tap, NAME and NAME--incoming. */
   readonly identity: string;
   /** How messages name it: `web1 (vif1.0)`. */

@@ -16,11 +16,15 @@ import {
   type PortRecord,
   type Registry,
   readRegistry,
+  twinOf,
   withBridge,
   withPort,
   writeRegistry,
 } from './registry.ts';
-import { type Checkpoint, runSteps } from './undo.ts';
+
+/** The steps of an attach, in their order. */
+export const STEPS = ['find', 'close', 'claim', 'rename', 'filter', 'bridge', 'up'] as const;
+export type Step = (typeof STEPS)[number];
 
 export interface Attachment {
   readonly rtnetlink: Rtnetlink;
@@ -34,7 +38,8 @@ export interface Attachment {
   /** In the network namespace we are in. */
   readonly bridge: string;
   readonly policy: GuardPolicy;
-  readonly checkpoint: Checkpoint;
+  /** Called before each step; what it throws ends the attach there. */
+  readonly checkpoint: (step: Step) => void;
 }
 
 /** What became of a port. */
@@ -44,98 +49,67 @@ export interface Attached {
 }
 
 /**
- * Guards a port and puts it on its bridge: filters first, then the bridge, then up. On any failure
- * the port ends down, on no bridge, with nothing of it left. The caller holds the lock.
+ * Guards a port and puts it on its bridge: filters first, then the bridge, then up. When it fails, the
+ * caller detaches what is there by then. The caller holds the lock.
  *
  * @throws InputError for what the vif spec asks and cannot have; NetlinkError, XtablesError.
  */
 export async function attach(attachment: Attachment): Promise<Attached> {
-  const { rtnetlink, directory, kind, device, record, policy, config } = attachment;
-  const name = portName(record, kind, device);
-  const before = await readRegistry(directory);
-  const known = before.ports[name];
-  const entry = portRecord(attachment);
-  const again = isSamePort(known, entry);
-  const undo = () => close({ rtnetlink, directory, config, port: name, device });
-  let port: Link | undefined;
-  let bridge: Link | undefined;
-  let mtu = 0;
-  const found = () => ({ port: present(port), bridge: present(bridge) });
-  await runSteps(
-    [
-      {
-        name: 'find',
-        undo,
-        run: async () => {
-          port = await findPort(rtnetlink, { device, name });
-          bridge = await findBridge(rtnetlink, attachment.bridge);
-          mtu = portMtu(record, bridge);
-          refuseConflict(before, name, entry);
-          await loadBridgeNetfilter();
-        },
-      },
-      {
-        name: 'close',
-        run: async () => {
-          if (!again || present(port).master !== present(bridge).index) {
-            await rtnetlink.setLink(present(port).index, { up: false });
-            await rtnetlink.setLink(present(port).index, { master: 0 });
-            port = { ...present(port), up: false, master: 0 };
-          }
-        },
-      },
-      {
-        name: 'claim',
-        run: async () => {
-          const record = bridgeRecord(before, present(bridge));
-          await writeRegistry(
-            directory,
-            withBridge(withPort(before, name, entry), attachment.bridge, record),
-          );
-        },
-      },
-      {
-        name: 'rename',
-        run: async () => {
-          const { index, name: current } = present(port);
-          await rtnetlink.setLink(index, { ...(current === name ? {} : { name }), mtu });
-          port = { ...present(port), name };
-        },
-      },
-      {
-        name: 'filter',
-        run: async () => {
-          await rtnetlink.setBridge(present(bridge).index, { nfCallIp6tables: true });
-          const registry = await readRegistry(directory);
-          await xtables.applyPort({
-            host: guardedHost(registry, config.untrustedPorts, name),
-            port: name,
-            before: known === undefined ? undefined : guardedPort(known),
-            after: guardedPort(entry),
-          });
-        },
-      },
-      {
-        name: 'bridge',
-        run: async () => {
-          const twin = twinOf(before, name, entry);
-          await joinBridge(rtnetlink, { ...found(), layer: bridgeLayer(policy, twin !== undefined) });
-          if (twin !== undefined) await openTwin(attachment, twin, present(bridge));
-        },
-      },
-      {
-        name: 'up',
-        run: () => rtnetlink.setLink(present(port).index, { up: policy.mode !== 'disabled' }),
-      },
-    ],
-    attachment.checkpoint,
-  );
+  const { rtnetlink, policy, checkpoint } = attachment;
+  checkpoint('find');
+  const found = await find(attachment);
+  const { name, port, bridge, mtu } = found;
+  checkpoint('close');
+  const joined = await closeUnlessGuarded(rtnetlink, found);
+  checkpoint('claim');
+  await claim(attachment, found);
+  checkpoint('rename');
+  await rtnetlink.setLink(port.index, { ...(port.name === name ? {} : { name }), mtu });
+  checkpoint('filter');
+  await filter(attachment, found);
+  checkpoint('bridge');
+  const twin = twinOf(found.registry, name, found.entry);
+  await joinBridge(rtnetlink, {
+    port: { index: port.index, name, joined },
+    bridge: bridge.index,
+    layer: bridgeLayer(policy, twin !== undefined),
+  });
+  if (twin !== undefined) await openTwin(attachment, twin, bridge);
+  checkpoint('up');
+  await rtnetlink.setLink(port.index, { up: policy.mode !== 'disabled' });
   return { port: name, mtu };
 }
 
-function present(link: Link | undefined): Link {
-  if (link === undefined) throw new TypeError('the step "find" has not run');
-  return link;
+/** What there is before anything is changed. */
+interface Found {
+  /** The name the port is to have. */
+  readonly name: string;
+  readonly port: Link;
+  readonly bridge: Link;
+  readonly mtu: number;
+  readonly registry: Registry;
+  readonly entry: PortRecord;
+}
+
+async function find(attachment: Attachment): Promise<Found> {
+  const { rtnetlink, directory, kind, device, record, config } = attachment;
+  const name = portName(record, kind, device);
+  const port = await findPort(rtnetlink, { device, name });
+  const bridge = await findBridge(rtnetlink, attachment.bridge);
+  const mtu = portMtu(record, bridge);
+  const entry = portRecord(attachment);
+  const registry = await refuseConflict({
+    registry: await readRegistry(directory),
+    port: name,
+    record: entry,
+    isThere: async (holder) => (await rtnetlink.link(holder)) !== undefined,
+    forget: async (holder) => {
+      await close({ rtnetlink, directory, config, port: holder });
+      return await readRegistry(directory);
+    },
+  });
+  await loadBridgeNetfilter();
+  return { name, port, bridge, mtu, registry, entry };
 }
 
 function portRecord({ kind, bridge, record, policy }: Attachment): PortRecord {
@@ -150,27 +124,47 @@ function portRecord({ kind, bridge, record, policy }: Attachment): PortRecord {
   };
 }
 
-function isSamePort(known: PortRecord | undefined, entry: PortRecord): boolean {
-  return known?.backendPath === entry.backendPath && known.bridge === entry.bridge;
+/** A port that is guarded there already stays up; any other is down and on no bridge until it is guarded. */
+async function closeUnlessGuarded(
+  rtnetlink: Rtnetlink,
+  { name, port, bridge, registry, entry }: Found,
+): Promise<boolean> {
+  const known = registry.ports[name];
+  const isSame = known?.backendPath === entry.backendPath && known.bridge === entry.bridge;
+  if (isSame && port.master === bridge.index) return true;
+  await rtnetlink.setLink(port.index, { up: false });
+  await rtnetlink.setLink(port.index, { master: 0 });
+  return false;
 }
 
-function bridgeRecord(registry: Registry, bridge: Link): Registry['bridges'][string] {
+async function claim({ directory }: Attachment, { name, bridge, registry, entry }: Found): Promise<void> {
   const calledIp6tables =
     registry.bridges[bridge.name]?.calledIp6tables ?? bridge.bridge?.nfCallIp6tables ?? false;
-  return { address: bridge.address, calledIp6tables };
+  const record = { address: bridge.address, calledIp6tables };
+  await writeRegistry(directory, withBridge(withPort(registry, name, entry), bridge.name, record));
 }
 
-/** The other half of an HVM guest's vif. */
-function twinOf(registry: Registry, name: string, entry: PortRecord): string | undefined {
-  return Object.entries(registry.ports).find(
-    ([port, other]) => port !== name && other.backendPath === entry.backendPath && other.kind !== entry.kind,
-  )?.[0];
+async function filter({ rtnetlink, directory, config }: Attachment, found: Found): Promise<void> {
+  const { name, bridge, registry, entry } = found;
+  await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: true });
+  const known = registry.ports[name];
+  await xtables.applyPort({
+    host: guardedHost(await readRegistry(directory), config.untrustedPorts, name),
+    port: name,
+    before: known === undefined ? undefined : guardedPort(known),
+    after: guardedPort(entry),
+  });
 }
 
+/** One static FDB entry could be on one of the two only, so both learn from now on. */
 async function openTwin({ rtnetlink, policy }: Attachment, twin: string, bridge: Link): Promise<void> {
   const port = await rtnetlink.link(twin);
   if (port === undefined) return;
+  await joinBridge(rtnetlink, {
+    port: { index: port.index, name: twin, joined: port.master === bridge.index },
+    bridge: bridge.index,
+    layer: bridgeLayer(policy, true),
+  });
   const { pinned } = bridgeLayer(policy, false);
-  await joinBridge(rtnetlink, { port, bridge, layer: bridgeLayer(policy, true) });
   for (const address of pinned) await rtnetlink.deleteFdb({ port: port.index, address });
 }

@@ -1,7 +1,6 @@
 import type { MacAddress } from '../address/mac.ts';
 import { VifguardError } from '../errors.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
-import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 
@@ -60,20 +59,29 @@ const PLAIN: Partial<BridgePortSettings> = {
   groupFwdMask: 0,
 };
 
+export interface Membership {
+  readonly port: {
+    readonly index: number;
+    readonly name: string;
+    /** Whether it is on that bridge already. */
+    readonly joined: boolean;
+  };
+  /** The index of the bridge. */
+  readonly bridge: number;
+  readonly layer: BridgeLayer;
+}
+
 /**
- * Puts a port that is down on its bridge. Static FDB entries come before `locked` and `learning off`
- * can bite, and stale learned ones, which `locked` would honour, go.
+ * Puts a port that is down on its bridge, or sets one right that is there. Stale learned FDB entries,
+ * which `locked` would honour, go, and static ones come.
  *
  * @throws VifguardError when the kernel took a setting without keeping it, as one that is too old does.
  */
-export async function joinBridge(
-  rtnetlink: Rtnetlink,
-  { port, bridge, layer }: { port: Link; bridge: Link; layer: BridgeLayer },
-): Promise<void> {
-  const master = port.master === bridge.index ? {} : { master: bridge.index };
-  await rtnetlink.setLink(port.index, { ...master, port: layer.settings });
-  await rtnetlink.flushFdb(port.index);
-  for (const address of layer.pinned) await rtnetlink.replaceFdb({ port: port.index, address });
+export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: Membership): Promise<void> {
+  const { index } = port;
+  await rtnetlink.setLink(index, { ...(port.joined ? {} : { master: bridge }), port: layer.settings });
+  await rtnetlink.flushFdb(index);
+  for (const address of layer.pinned) await rtnetlink.replaceFdb({ port: index, address });
   await refuseUnkept(rtnetlink, port.name, layer);
 }
 

@@ -5,20 +5,40 @@ import { type Claim, findConflict } from '../policy/conflicts.ts';
 import type { PolicyJson } from '../policy/serialize.ts';
 import { ownerLabel, type PortRecord, policyOf, type Registry } from './registry.ts';
 
+export interface ClaimCheck {
+  readonly registry: Registry;
+  /** The port that claims, and its record. */
+  readonly port: string;
+  readonly record: PortRecord;
+  /** Whether a port still exists. */
+  readonly isThere: (port: string) => Promise<boolean>;
+  /** Takes away a port, and gives the registry without it. */
+  readonly forget: (port: string) => Promise<Registry>;
+}
+
 /**
- * Refuses a port whose MAC or addresses another port's owner holds.
+ * Refuses a port whose MAC or addresses another port's owner holds. A holder that is gone, without an
+ * offline that would have said so, holds nothing: it is forgotten.
  *
+ * @returns the registry, without those that were forgotten.
  * @throws InputError that names both owners and what both claim.
  */
-export function refuseConflict(registry: Registry, port: string, record: PortRecord): void {
-  const others = Object.entries(registry.ports).filter(([name]) => name !== port);
-  const near = others.filter(([, other]) => mayOverlap(record.policy, other.policy));
-  const conflict = findConflict(claimOf(port, record), lazily(near));
-  if (conflict === undefined) return;
-  const { kind, claimed, held, claimant, holder } = conflict;
-  throw new InputError(
-    `${claimant.label} may not have ${kind} ${claimed}: ${holder.label} holds ${held}; give one of them another, or detach it`,
-  );
+export async function refuseConflict(check: ClaimCheck): Promise<Registry> {
+  const { port, record, isThere, forget } = check;
+  let { registry } = check;
+  for (;;) {
+    const others = Object.entries(registry.ports).filter(([name]) => name !== port);
+    const near = others.filter(([, other]) => mayOverlap(record.policy, other.policy));
+    const conflict = findConflict(claimOf(port, record), lazily(near));
+    if (conflict === undefined) return registry;
+    const { kind, claimed, held, claimant, holder } = conflict;
+    if (await isThere(holder.port)) {
+      throw new InputError(
+        `${claimant.label} may not have ${kind} ${claimed}: ${holder.label} holds ${held}; give one of them another, or detach it`,
+      );
+    }
+    registry = await forget(holder.port);
+  }
 }
 
 function* lazily(entries: readonly (readonly [string, PortRecord])[]): Iterable<Claim> {
@@ -28,7 +48,7 @@ function* lazily(entries: readonly (readonly [string, PortRecord])[]): Iterable<
 function claimOf(port: string, record: PortRecord): Claim {
   const domain = record.domain === undefined ? `domain ${record.domid}` : plainDomainName(record.domain);
   return {
-    owner: { identity: `${domain}/${record.handle}`, label: ownerLabel(port, record) },
+    owner: { port, identity: `${domain}/${record.handle}`, label: ownerLabel(port, record) },
     segment: record.bridge,
     policy: policyOf(record),
   };

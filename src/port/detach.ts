@@ -1,26 +1,60 @@
 import { xtables } from '../backends/xtables/backend.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
+import { bridgeLayer, joinBridge } from './bridge-layer.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
-import { type Registry, readRegistry, withoutIdleBridges, withoutPort, writeRegistry } from './registry.ts';
+import {
+  type PortKind,
+  type PortRecord,
+  policyOf,
+  type Registry,
+  readRegistry,
+  twinOf,
+  withoutIdleBridges,
+  withoutPort,
+  writeRegistry,
+} from './registry.ts';
 
-export interface Detachment {
+interface Host {
   readonly rtnetlink: Rtnetlink;
   readonly config: Pick<HostConfig, 'untrustedPorts'>;
+  /** See stateDirectory. */
   readonly directory: string;
-  readonly port: string;
-  /** The name it came with, when it may still have that one. */
+}
+
+export interface Detachment extends Host {
+  readonly kind: PortKind;
+  /** The interface as xl made it; it may have another name by now. */
   readonly device: string;
+  readonly backendPath: string;
 }
 
 /**
- * Closes a port and takes away everything of it: link down, off the bridge (which drops its settings
- * and FDB entries), then its chains, then its claim. What is not there is fine.
+ * Closes the port of a vif, whatever its name is by now, and takes away everything of it. What is not
+ * there is fine. The caller holds the lock.
  *
  * @throws NetlinkError, XtablesError, VifguardError
  */
-export async function close({ rtnetlink, config, directory, port, device }: Detachment): Promise<void> {
-  for (const name of new Set([port, device])) await closeLink(rtnetlink, name);
+export async function detach({ kind, device, backendPath, ...host }: Detachment): Promise<void> {
+  await closeLink(host.rtnetlink, device);
+  const { ports } = await readRegistry(host.directory);
+  const known = Object.entries(ports).filter(
+    ([, port]) => port.backendPath === backendPath && port.kind === kind,
+  );
+  for (const [port] of known) await close({ ...host, port });
+}
+
+/**
+ * Closes a registered port: link down, off the bridge (which drops its settings and FDB entries), then
+ * its chains, then its claim.
+ */
+export async function close({
+  rtnetlink,
+  config,
+  directory,
+  port,
+}: Host & { readonly port: string }): Promise<void> {
+  await closeLink(rtnetlink, port);
   const registry = await readRegistry(directory);
   const known = registry.ports[port];
   if (known === undefined) return;
@@ -32,10 +66,12 @@ export async function close({ rtnetlink, config, directory, port, device }: Deta
     await xtables.applyPort({ host, port, before: guardedPort(known), after: undefined });
   }
   await releaseBridges(rtnetlink, idle);
+  await lockTwin(rtnetlink, kept, port, known);
   await writeRegistry(directory, kept);
 }
 
-async function closeLink(rtnetlink: Rtnetlink, name: string): Promise<void> {
+/** Link down, off its bridge. */
+export async function closeLink(rtnetlink: Rtnetlink, name: string): Promise<void> {
   const link = await rtnetlink.link(name);
   if (link === undefined) return;
   await rtnetlink.setLink(link.index, { up: false });
@@ -47,4 +83,22 @@ async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']
     const bridge = await rtnetlink.link(name);
     if (bridge !== undefined) await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: calledIp6tables });
   }
+}
+
+/** An HVM guest's vif is alone once QEMU's tap is gone, and the bridge can hold it to its MAC. */
+async function lockTwin(
+  rtnetlink: Rtnetlink,
+  registry: Registry,
+  port: string,
+  record: PortRecord,
+): Promise<void> {
+  const twin = twinOf(registry, port, record);
+  const entry = twin === undefined ? undefined : registry.ports[twin];
+  const link = twin === undefined ? undefined : await rtnetlink.link(twin);
+  if (entry === undefined || link?.master === undefined) return;
+  await joinBridge(rtnetlink, {
+    port: { index: link.index, name: link.name, joined: true },
+    bridge: link.master,
+    layer: bridgeLayer(policyOf(entry), false),
+  });
 }

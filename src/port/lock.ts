@@ -23,16 +23,24 @@ const POLL_MS = 5;
  * directory for root alone. The kernel releases the lock when the process ends, however it ends.
  * The file stays: removing it would let two hold "the" lock.
  *
- * @throws LockTimeoutError, and whatever `action` throws.
+ * @throws LockTimeoutError, VifguardError when there can be no such file, and whatever `action` throws.
  */
 export async function withLock<T>(path: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const file = await open(path, 'a', 0o600);
+  const file = await openLockFile(path);
   try {
     await acquire(file, path, options);
     return await action();
   } finally {
     await file.close();
+  }
+}
+
+async function openLockFile(path: string): Promise<FileHandle> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return await open(path, 'a', 0o600);
+  } catch (cause) {
+    throw new VifguardError(`cannot open the lock file ${path}; see that it can be written to`, { cause });
   }
 }
 

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VifguardError } from '../errors.ts';
@@ -39,9 +40,12 @@ export interface Registry {
 
 export const EMPTY_REGISTRY: Registry = { pinned: false, bridges: {}, ports: {} };
 
-/** The directory of registry and lock; a bridge's network namespace, when not dom0's own, has its own. */
-export function stateDirectory(netns?: string): string {
-  return netns === undefined ? '/run/vifguard' : join('/run/vifguard/netns', netns);
+/**
+ * The directory of registry and lock of the network namespace that we are in: `/run/vifguard/net-`
+ * and the namespace's inode number (namespaces(7)), which lsns(8) lists.
+ */
+export function stateDirectory(): string {
+  return join('/run/vifguard', `net-${statSync('/proc/self/ns/net').ino}`);
 }
 
 const FILE = 'registry.json';
@@ -95,6 +99,14 @@ export function withoutIdleBridges(registry: Registry): { kept: Registry; idle: 
   return registry.pinned
     ? { kept: registry, idle: {} }
     : { kept: { ...registry, bridges: split(true) }, idle: split(false) };
+}
+
+/** The other half of an HVM guest's vif, by its port's name. */
+export function twinOf(registry: Registry, name: string, record: PortRecord): string | undefined {
+  return Object.entries(registry.ports).find(
+    ([port, other]) =>
+      port !== name && other.backendPath === record.backendPath && other.kind !== record.kind,
+  )?.[0];
 }
 
 /** @throws InputError when the record has been tampered with. */

@@ -2,7 +2,7 @@ import { formatPrefix, type IpPrefix, parsePrefix } from '../../src/address/ip.t
 import { VifguardError } from '../../src/errors.ts';
 import { type Bytes, toHex } from '../frames/bytes.ts';
 import { LabError } from './error.ts';
-import { type HotplugResult, type HotplugRun, startHotplug } from './hotplug.ts';
+import { type HotplugOptions, type HotplugResult, type HotplugRun, startHotplug } from './hotplug.ts';
 import type { Lab } from './lab.ts';
 import {
   type Action,
@@ -114,8 +114,8 @@ export class Guest implements Witness {
   }
 
   /** Starts the script for one action, to be awaited or killed. */
-  hotplug(action: Action): HotplugRun {
-    return startHotplug(this.lab, this.vif, action);
+  hotplug(action: Action, options?: HotplugOptions): HotplugRun {
+    return startHotplug(this.lab, this.vif, action, options);
   }
 
   /** What xl does to attach: a fresh device if there is none, the script, for HVM guests again for the tap. */

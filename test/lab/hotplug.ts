@@ -24,10 +24,22 @@ export interface HotplugRun {
   readonly result: Promise<HotplugResult>;
 }
 
-/** Runs the lab's script in dom0 with libxl's arguments, environment, stdin and time limit. */
-export function startHotplug(lab: Lab, vif: Vif, action: Action): HotplugRun {
-  const [file = '', ...args] = lab.dom0.namespace.enter(lab.script, hotplugArguments(action));
-  const env = { ...lab.environment, ...hotplugEnvironment(vif, lab.script) };
+export interface HotplugOptions {
+  /** Another script than the lab's. */
+  readonly script?: string;
+  /** Further environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Runs the script in dom0 with libxl's arguments, environment, stdin and time limit. */
+export function startHotplug(
+  lab: Lab,
+  vif: Vif,
+  action: Action,
+  { script = lab.script, environment = {} }: HotplugOptions = {},
+): HotplugRun {
+  const [file = '', ...args] = lab.dom0.namespace.enter(script, hotplugArguments(action));
+  const env = { ...lab.environment, ...environment, ...hotplugEnvironment(vif, script) };
   const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const kill = (signal: NodeJS.Signals = 'SIGKILL') => {
     child.kill(signal);

@@ -42,7 +42,7 @@ function guest({
     roles: [],
     virtualRouters,
   };
-  return { owner: { identity: name, label: `${name} (vif)` }, segment, policy };
+  return { owner: { port: `${name}.0`, identity: name, label: `${name} (vif)` }, segment, policy };
 }
 
 const A = '00:16:3e:00:00:0a';

@@ -5,7 +5,7 @@ import { NO_TABLES, type TableName } from './chains.ts';
 import { HOOKS, hostTables, portTables } from './host-chains.ts';
 import { readDrift, readDrops, readPortRules } from './inspect.ts';
 import { HOOKED_ONCE, type Present, restoreInput } from './restore.ts';
-import { chainsOf, readTables, restore, XtablesError } from './tools.ts';
+import { chainsOf, RefusedRulesError, readTables, restore } from './tools.ts';
 
 /** ebtables and ip6tables, in their nft variants. */
 export const xtables: Backend = {
@@ -27,7 +27,7 @@ async function applyPort(change: PortChange): Promise<void> {
   try {
     await restore(restoreInput({ tables, present: { chains: gone, hooks: HOOKED_ONCE }, hooked: true }));
   } catch (error) {
-    if (!(error instanceof XtablesError)) throw error;
+    if (!(error instanceof RefusedRulesError)) throw error;
     await rebuild(hostAfter(change), change.port);
   }
 }

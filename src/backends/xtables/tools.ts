@@ -5,11 +5,17 @@ import type { RestoreInput } from './restore.ts';
 
 /** An xtables program that is missing, failed or took too long. */
 export class XtablesError extends VifguardError {
-  override readonly name = 'XtablesError';
+  override readonly name: string = 'XtablesError';
+}
+
+/** A program that ran, and did not take its input. */
+export class RefusedRulesError extends XtablesError {
+  override readonly name = 'RefusedRulesError';
 }
 
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
-const TIMEOUT_MS = 20_000;
+/** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
+const TIMEOUT_MS = 12_000;
 
 /** Applies both inputs, side by side. @throws XtablesError when one of them is refused. */
 export async function restore(input: RestoreInput): Promise<void> {
@@ -29,17 +35,26 @@ export async function run(program: string, args: readonly string[], input = ''):
     return stdout;
   } catch (cause) {
     if (!(cause instanceof ExecaError)) throw cause;
-    throw new XtablesError(explain(program, cause), { cause: cause.originalMessage ?? cause.shortMessage });
+    throw explain(program, cause);
   }
 }
 
-function explain(program: string, { code, timedOut, stderr }: ExecaError): string {
-  if (code === 'ENOENT') return `${program} is not installed; run "apt install iptables"`;
-  if (timedOut) return `${program} did not finish within ${TIMEOUT_MS / 1000} s`;
-  const said = String(stderr ?? '')
+function explain(program: string, error: ExecaError): XtablesError {
+  const cause = error.originalMessage ?? error.shortMessage;
+  if (error.code === 'ENOENT') {
+    return new XtablesError(`${program} is not installed; run "apt install iptables"`, { cause });
+  }
+  if (error.timedOut) {
+    return new XtablesError(
+      `${program} did not finish within ${TIMEOUT_MS / 1000} s; see what it waits for`,
+      { cause },
+    );
+  }
+  const [said = ''] = String(error.stderr ?? '')
     .trim()
-    .split('\n')[0];
-  return `${program} refused the rules${said === '' ? '' : `: ${said}`}; run "vifguard doctor"`;
+    .split('\n');
+  const reason = said === '' ? '' : `: ${said}`;
+  return new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, { cause });
 }
 
 /** What our tables hold, as lines in the form that the restore tools read: `:CHAIN POLICY` and `-A CHAIN RULE`. */

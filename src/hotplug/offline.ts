@@ -1,0 +1,62 @@
+import { DEFAULT_HOST_CONFIG, type HostConfig, loadHostConfig } from '../config/host-config.ts';
+import { VifguardError } from '../errors.ts';
+import { openRtnetlink } from '../netlink/rtnetlink.ts';
+import { deadline } from '../port/deadline.ts';
+import { closeLink, detach } from '../port/detach.ts';
+import { withLock } from '../port/lock.ts';
+import { stateDirectory } from '../port/registry.ts';
+import type { XenstoreClient } from '../xenstore/client.ts';
+import { readVifRecord } from '../xenstore/vif-record.ts';
+import { unpublish } from '../xenstore/vif-report.ts';
+import type { HotplugEvent } from './event.ts';
+import { foreignNetns, isPresent, runInNetns } from './netns.ts';
+import { bridgeOfVif, PUBLISHED } from './vif.ts';
+
+/**
+ * A port goes, or is gone already: nothing of it is left. Cleans up whatever it finds.
+ *
+ * @returns the exit status.
+ */
+export async function offline(store: XenstoreClient, event: HotplugEvent): Promise<number> {
+  const netns = await netnsOf(store, event);
+  if (netns !== undefined && isPresent(netns)) return await runInNetns(netns);
+  await closePort(event);
+  if (event.kind === 'vif') await unpublish(store, event.backendPath, PUBLISHED);
+  return 0;
+}
+
+/** A record that says nothing usable was refused when the port came, so there is nothing elsewhere. */
+async function netnsOf(store: XenstoreClient, { backendPath }: HotplugEvent): Promise<string | undefined> {
+  try {
+    return foreignNetns(bridgeOfVif(await readVifRecord(store, backendPath)));
+  } catch (error) {
+    if (!(error instanceof VifguardError)) throw error;
+    return undefined;
+  }
+}
+
+/** Closes the port of an event, in the network namespace that we are in. */
+export async function closePort({ kind, device, backendPath }: HotplugEvent): Promise<void> {
+  const rtnetlink = await openRtnetlink();
+  try {
+    // Needs no lock, and is what matters most should there be none.
+    await closeLink(rtnetlink, device);
+    const config = loadHostConfigLeniently();
+    const directory = stateDirectory();
+    await withLock(`${directory}/lock`, { timeoutMs: deadline.closingMs }, () =>
+      detach({ rtnetlink, config, directory, kind, device, backendPath }),
+    );
+  } finally {
+    await rtnetlink.close();
+  }
+}
+
+/** A host config that has gone bad must not keep a port from being closed. */
+function loadHostConfigLeniently(): HostConfig {
+  try {
+    return loadHostConfig();
+  } catch (error) {
+    if (!(error instanceof VifguardError)) throw error;
+    return DEFAULT_HOST_CONFIG;
+  }
+}

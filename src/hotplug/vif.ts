@@ -1,0 +1,58 @@
+import { type BridgeName, parseBridgeName } from '../address/interface-name.ts';
+import { parseMac } from '../address/mac.ts';
+import { vifDirectives } from '../config/directives.ts';
+import { findDomainConfig } from '../config/domain-config.ts';
+import { effectivePolicy } from '../config/effective-policy.ts';
+import type { HostConfig } from '../config/host-config.ts';
+import { describeError, InputError } from '../errors.ts';
+import type { GuardPolicy } from '../policy/guard-policy.ts';
+import type { VifRecord } from '../xenstore/vif-record.ts';
+
+/** Where the effective policy is published, below the vif's backend path. */
+export const PUBLISHED = 'vifguard';
+
+/**
+ * The policy of a vif, from its record, its domain's config and the host's defaults.
+ *
+ * @throws InputError, ConfigError
+ */
+export function policyOfVif(record: VifRecord, config: HostConfig): GuardPolicy {
+  const { backendPath, handle, domainName } = record;
+  if (record.mac === undefined)
+    throw new InputError(`${backendPath}/mac is missing; xl writes it for every vif`);
+  const mac = readKey(`${backendPath}/mac`, record.mac, parseMac);
+  const domain =
+    domainName === undefined
+      ? undefined
+      : findDomainConfig({ name: domainName, paths: config.domainConfigs });
+  const directives = domain === undefined ? {} : vifDirectives(domain, { handle, mac });
+  return effectivePolicy({
+    path: backendPath,
+    vif: { ...record, mac },
+    directives,
+    defaults: config.defaults,
+  });
+}
+
+/**
+ * The bridge of a vif.
+ *
+ * @throws InputError when there is none in its record, or none that could be.
+ */
+export function bridgeOfVif({ bridge, backendPath }: VifRecord): BridgeName {
+  if (bridge === undefined || bridge === '') {
+    throw new InputError(
+      `${backendPath}/bridge is missing; write bridge=xenbr0 in the vif spec or set vif.default.bridge in xl.conf`,
+    );
+  }
+  return readKey(`${backendPath}/bridge`, bridge, parseBridgeName);
+}
+
+function readKey<Value>(key: string, text: string, parse: (text: string) => Value): Value {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause;
+    throw new InputError(`${key}: ${describeError(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,215 @@
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { STEPS } from '../../src/port/attach.ts';
+import * as f from '../frames/index.ts';
+import type { Guest } from '../lab/guest.ts';
+import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
+import type { Residue } from '../lab/residue.ts';
+import { ping } from '../lab/traffic.ts';
+
+// What may happen to an attach, and that its port is closed then, and nothing of it left.
+
+const SCRIPT = fileURLToPath(new URL('interrupted', import.meta.url));
+const TSX = import.meta.resolve('tsx');
+const POINTS = [...STEPS, 'report'] as const;
+
+interface Scene {
+  readonly lab: Lab;
+  readonly guest: Guest;
+  /** Attached all the time, and not to be touched. */
+  readonly bystander: Guest;
+  /** What there is when the guest's device waits for its script. */
+  readonly before: Residue;
+}
+
+async function startScene(t: ExecutionContext, options: LabOptions = {}): Promise<Scene> {
+  const lab = await startLab(t, options);
+  const bystander = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.42 2001:db8:0:ffff::42' });
+  t.is((await bystander.online()).exitCode, 0);
+  await bystander.configureAddresses();
+  const guest = await lab.guest({ domid: 1, name: 'web1', ip: '192.0.2.41 2001:db8:0:ffff::41' });
+  // Once through, so that what comes with the first guest of a bridge is there.
+  t.is((await guest.online()).exitCode, 0);
+  t.is((await guest.offline()).exitCode, 0);
+  await guest.plug();
+  return { lab, guest, bystander, before: await lab.residue() };
+}
+
+/**
+ * The lines that came or went, of everything but xenstore, which may say what went wrong, and qdiscs,
+ * which a link keeps from when it was up.
+ */
+function differences(before: Residue, after: Residue): string[] {
+  return Object.keys(before)
+    .filter((listing) => listing !== 'xenstore' && listing !== 'qdiscs')
+    .flatMap((listing) => {
+      const [old = [], now = []] = [before, after].map((residue) =>
+        (residue[listing] ?? []).map(withoutQdisc),
+      );
+      const gone = old.filter((line) => !now.includes(line)).map((line) => `- ${line}`);
+      return [...gone, ...now.filter((line) => !old.includes(line)).map((line) => `+ ${line}`)];
+    });
+}
+
+function withoutQdisc(line: string): string {
+  return line.replace(/ qdisc \w+/, '');
+}
+
+async function spoofedArrives({ lab, guest }: Scene): Promise<boolean> {
+  const payload = f.ipv4(
+    { src: '192.0.2.66', dst: '192.0.2.255' },
+    f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+  );
+  const frame = f.ethernet({ src: guest.mac, dst: f.BROADCAST }, payload);
+  if (!(await (await guest.nic.injector()).isUp())) return false;
+  const seen = await guest.arrivals([frame], [lab.gateway, lab.dom0]);
+  return seen.some(([arrived]) => arrived);
+}
+
+/** The port is closed and gone without a trace, and the bystander is well. */
+async function assertClosed(t: ExecutionContext, scene: Scene, when: string): Promise<void> {
+  t.deepEqual(differences(scene.before, await scene.lab.residue()), [], when);
+  t.true(await ping(scene.bystander, '192.0.2.1'), `${when}: the bystander`);
+}
+
+test('an error before any step leaves the port closed and nothing of it', async (t) => {
+  const scene = await startScene(t);
+  for (const point of POINTS) {
+    const options = { script: SCRIPT, environment: { TSX, AT: point, HOW: 'throw' } };
+    const { exitCode, hotplugError, hotplugStatus } = await scene.guest.hotplug('online', options).result;
+    t.deepEqual([exitCode, hotplugError, hotplugStatus], [1, `interrupted before ${point}`, 'error']);
+    await assertClosed(t, scene, `an error before ${point}`);
+  }
+  t.is((await scene.guest.online()).hotplugStatus, 'connected');
+  t.false(await spoofedArrives(scene));
+});
+
+test('a process killed between two steps leaves nothing open, and offline takes the rest away', async (t) => {
+  const scene = await startScene(t);
+  for (const point of POINTS) {
+    const options = { script: SCRIPT, environment: { TSX, AT: point, HOW: 'kill' } };
+    t.is((await scene.guest.hotplug('online', options).result).exitCode, -1);
+    t.false(await spoofedArrives(scene), `killed before ${point}`);
+    t.is((await scene.guest.offline({ device: 'present' })).exitCode, 0);
+    await assertClosed(t, scene, `killed before ${point}, then offline`);
+  }
+});
+
+test('after a kill between any two steps, online does the whole', async (t) => {
+  const scene = await startScene(t);
+  for (const point of POINTS) {
+    const options = { script: SCRIPT, environment: { TSX, AT: point, HOW: 'kill' } };
+    t.is((await scene.guest.hotplug('online', options).result).exitCode, -1);
+    t.is((await scene.guest.online()).exitCode, 0, `killed before ${point}, then online`);
+    t.false(await spoofedArrives(scene), `killed before ${point}, then online`);
+    await scene.guest.configureAddresses();
+    t.true(await ping(scene.guest, '192.0.2.1'), `killed before ${point}, then online`);
+    await scene.guest.offline();
+    await scene.guest.plug();
+    await assertClosed(t, scene, `killed before ${point}, online, offline`);
+  }
+});
+
+test('a control: the spoofed frame arrives from a port without a guard', async (t) => {
+  const lab = await startLab(t);
+  const guest = await lab.guest({ domid: 1, name: 'web1', ip: '192.0.2.41' });
+  await guest.onlineUnguarded();
+  t.true(await spoofedArrives({ lab, guest, bystander: guest, before: {} }));
+});
+
+const TOOLS = ['ebtables-nft-restore', 'ip6tables-nft-restore'];
+
+for (const tool of TOOLS) {
+  test(`a ${tool} that fails`, async (t) => {
+    const scene = await startScene(t);
+    await replaceTool(scene.lab, tool, 'echo no luck >&2; exit 1');
+    const { exitCode, hotplugError = '' } = await scene.guest.online();
+    t.is(exitCode, 1);
+    t.regex(hotplugError, new RegExp(`^${tool} refused the rules: no luck`));
+    t.false(await spoofedArrives(scene));
+    await replaceTool(scene.lab, tool, `exec /usr/sbin/${tool} "$@"`);
+    t.is((await scene.guest.offline({ device: 'present' })).exitCode, 0);
+    await assertClosed(t, scene, tool);
+  });
+}
+
+/** Puts a script in front of a tool, in dom0 alone. */
+async function replaceTool(lab: Lab, tool: string, script: string): Promise<void> {
+  const path = `/usr/local/sbin/${tool}`;
+  const commands = [
+    'mountpoint -q /usr/local/sbin || mount -t tmpfs tmpfs /usr/local/sbin',
+    `printf '#!/bin/sh\\n%s\\n' "$1" >${path}`,
+    `chmod +x ${path}`,
+  ];
+  await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n'), 'sh', script]);
+}
+
+test('a tool that hangs: the port is closed within the time xl gives', async (t) => {
+  t.timeout(120_000);
+  const scene = await startScene(t);
+  await replaceTool(scene.lab, 'ebtables-nft-restore', 'exec sleep 100');
+  const { exitCode, hotplugError = '' } = await scene.guest.hotplug('online').result;
+  t.is(exitCode, 1);
+  t.regex(hotplugError, /ebtables-nft-restore did not finish within/);
+  t.false(await spoofedArrives(scene));
+});
+
+test('a state directory that is full', async (t) => {
+  const scene = await startScene(t);
+  const fill = ['mount -t tmpfs -o size=4k tmpfs /run/vifguard', 'echo full >/run/vifguard/full'];
+  await scene.lab.dom0.namespace.run('sh', ['-ec', fill.join('\n')]);
+  const { exitCode, hotplugError = '', stderr } = await scene.guest.online();
+  t.is(exitCode, 1);
+  t.regex(hotplugError, /no space left/i);
+  t.notRegex(stderr, /defect|^ +at /m);
+  t.false(await spoofedArrives(scene));
+});
+
+const REFUSED: readonly [what: string, backend: Record<string, string>, message: RegExp][] = [
+  ['a malformed address', { ip: '192.0.2.300' }, /backend\/vif\/1\/0\/ip: "192\.0\.2\.300"/],
+  ['a command in an address', { ip: '$(reboot)' }, /"\$\(reboot\)"/],
+  ['a multicast MAC', { mac: '01:16:3e:00:00:01' }, /mac: .*01:16:3e:00:00:01/],
+  ['no MAC', { mac: '' }, /mac/],
+  ['a bridge that does not exist', { bridge: 'xenbr9' }, /"xenbr9" does not exist/],
+  ['a bridge that is none', { bridge: 'uplink0' }, /"uplink0" is no bridge/],
+  ['no bridge', { bridge: '' }, /bridge is missing/],
+  ['a namespace that does not exist', { bridge: 'tenant-x/br0' }, /no network namespace "tenant-x"/],
+  ['a path for a bridge', { bridge: '../../etc' }, /bridge/],
+  ['a VLAN', { vlan: '7' }, /vlan is "7"/],
+  ['an impossible MTU', { mtu: '40' }, /mtu: "40"/],
+  ['a name that is no interface name', { vifname: 'a b;reboot' }, /vifname: "a b;reboot"/],
+  ['a name that is taken', { vifname: 'uplink0' }, /vifname "uplink0" is taken/],
+  ["another guest's name", { vifname: 'vif2.0' }, /vifname "vif2.0" is taken/],
+  ["another guest's address", { ip: '192.0.2.42' }, /web1 \(vif1\.0\).*192\.0\.2\.42: web2 \(vif2\.0\)/],
+  ["another guest's MAC", { mac: '00:16:3e:00:02:00' }, /mac 00:16:3e:00:02:00/],
+];
+
+for (const [what, backend, message] of REFUSED) {
+  test(`refuses ${what}, and closes the port even if it was attached`, async (t) => {
+    const scene = await startScene(t);
+    const { guest, lab } = scene;
+    t.is((await guest.online()).exitCode, 0);
+    const entries = Object.entries(backend).map(([key, value]) => [
+      `/local/domain/0/backend/vif/1/0/${key}`,
+      value,
+    ]);
+    await lab.store.write(Object.fromEntries(entries));
+    const { exitCode, hotplugError = '', hotplugStatus, stderr } = await guest.hotplug('online').result;
+    t.is(exitCode, 1);
+    t.is(hotplugStatus, 'error');
+    t.regex(hotplugError, message);
+    t.notRegex(stderr, /defect|^ +at /m);
+    await assertClosed(t, scene, what);
+  });
+}
+
+test('a holder that went without an offline holds nothing', async (t) => {
+  const { lab, guest, bystander } = await startScene(t);
+  const heir = await lab.guest({ domid: 3, name: 'web3', ip: bystander.vif.ip ?? '' });
+  t.regex((await heir.online()).hotplugError ?? '', /web2/);
+  await bystander.unplug();
+  t.is((await heir.online()).exitCode, 0);
+  await heir.configureAddresses();
+  t.true(await ping(heir, '192.0.2.1'));
+  t.is((await guest.online()).exitCode, 0);
+});
