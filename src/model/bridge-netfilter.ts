@@ -33,6 +33,12 @@ export function bridged(frame: Frame): Frame | Discard {
   return parseFrame(frame.octets.subarray(0, end)) ?? frame;
 }
 
+/** A frame that goes on to another port: it is looked at once more there, now without its trailer. */
+export function forwarded(frame: Frame): Frame | Discard {
+  const passed = bridged(frame);
+  return typeof passed === 'string' ? passed : bridged(passed);
+}
+
 /** A tag, the ethertype behind it, and two octets more (skb_vlan_untag in net/core/skbuff.c). */
 const SHORTEST_TAGGED = 6;
 

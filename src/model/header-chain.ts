@@ -9,13 +9,20 @@ export interface HeaderChain {
   readonly end: 'upper-layer' | 'later-fragment' | 'incomplete';
   readonly protocol: number;
   readonly offset: number;
-  /** Whether there is a Fragment header in it. */
+  /** Whether there is a Fragment header on the way. */
   readonly fragmented: boolean;
 }
 
 /** The headers that the kernel takes for extension headers (ipv6_ext_hdr, net/ipv6/exthdrs_core.c). */
-const HEADER = { hopByHop: 0, routing: 43, fragment: 44, authentication: 51, none: 59, options: 60 } as const;
-const EXTENSIONS: ReadonlySet<number> = new Set(Object.values(HEADER));
+export const HEADER = {
+  hopByHop: 0,
+  routing: 43,
+  fragment: 44,
+  authentication: 51,
+  none: 59,
+  options: 60,
+} as const;
+export const EXTENSIONS: ReadonlySet<number> = new Set(Object.values(HEADER));
 
 const FRAGMENT_OFFSET = 0xfff8;
 
@@ -31,9 +38,8 @@ export function walkHeaderChain(packet: Octets, first: number, start: number): H
     if (protocol === HEADER.none || next === undefined || length === undefined) return incomplete;
     if (protocol === HEADER.fragment) {
       fragmented = true;
-      const place = readU16(packet, offset + 2);
-      if (place === undefined) return { ...incomplete, fragmented };
-      if ((place & FRAGMENT_OFFSET) !== 0) return { end: 'later-fragment', protocol, offset, fragmented };
+      if (readU16(packet, offset + 2) === undefined) return { ...incomplete, fragmented };
+      if (isLaterFragment(packet, offset)) return { end: 'later-fragment', protocol, offset, fragmented };
     }
     offset += headerLength(protocol, length);
     protocol = next;
@@ -41,7 +47,11 @@ export function walkHeaderChain(packet: Octets, first: number, start: number): H
   return { end: 'upper-layer', protocol, offset, fragmented };
 }
 
-function headerLength(protocol: number, length: number): number {
+export function isLaterFragment(packet: Octets, offset: number): boolean {
+  return ((readU16(packet, offset + 2) ?? 0) & FRAGMENT_OFFSET) !== 0;
+}
+
+export function headerLength(protocol: number, length: number): number {
   if (protocol === HEADER.fragment) return 8;
   return protocol === HEADER.authentication ? (length + 2) * 4 : (length + 1) * 8;
 }

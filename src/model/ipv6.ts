@@ -11,7 +11,10 @@ export interface Ipv6 {
   readonly payloadLength: number;
   readonly nextHeader: number;
   readonly hopLimit: number;
+  /** As ebtables follows it: on into the trailer, where what br_netfilter leaves ends at the payload length. */
   readonly chain: HeaderChain;
+  /** Whether there is a Fragment header within the payload length. */
+  readonly fragmented: boolean;
   /** Absent in later fragments, behind an incomplete chain, and when the packet is too short for it. */
   readonly upper: UpperLayer | undefined;
   /** From the IPv6 header on. */
@@ -36,5 +39,7 @@ export function parseIpv6(packet: Octets): Ipv6 | undefined {
   }
   const chain = walkHeaderChain(packet, nextHeader, IPV6_HEADER_LENGTH);
   const upper = chain.end === 'upper-layer' ? parseUpperLayer(packet, chain.offset) : undefined;
-  return { source, destination, payloadLength, nextHeader, hopLimit, chain, upper, packet };
+  const whole = packet.subarray(0, IPV6_HEADER_LENGTH + payloadLength);
+  const { fragmented } = walkHeaderChain(whole, nextHeader, IPV6_HEADER_LENGTH);
+  return { source, destination, payloadLength, nextHeader, hopLimit, chain, fragmented, upper, packet };
 }

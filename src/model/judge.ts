@@ -1,9 +1,10 @@
 import type { Guard } from '../rules/guard.ts';
 import type { Reason } from '../rules/reason.ts';
 import type { Provenance } from '../rules/rule.ts';
-import { bridged, type Discard } from './bridge-netfilter.ts';
+import { bridged, type Discard, forwarded } from './bridge-netfilter.ts';
 import { evaluateStage, evaluateWay, type Ruling } from './evaluate.ts';
 import type { Frame } from './frame.ts';
+import { holdsUpperLayer } from './packet-end.ts';
 
 /** What becomes of a frame: let through, dropped by the guard, or thrown away by the kernel itself. */
 export type Judgement =
@@ -17,7 +18,16 @@ export type Origin = 'uplink' | 'dom0' | Provenance;
 /** A frame from the guest, up to where the bridge decides whom to give it. */
 export function judgeFromGuest(guard: Guard, frame: Frame): Judgement {
   const ruling = guard.mode === 'locked' ? evaluateWay(guard.rules.fromGuest, frame) : byMode(guard);
-  return ruling === 'accept' ? judgementOf(bridged(frame)) : dropped(ruling);
+  if (ruling !== 'accept') return dropped(ruling);
+  const passed = bridged(frame);
+  if (guard.mode === 'locked' && typeof passed !== 'string' && isCutShort(passed)) {
+    return dropped({ stage: 'upper-layer', reason: 'ipv6-header-chain' });
+  }
+  return judgementOf(passed);
+}
+
+function isCutShort({ etherType, payload }: Frame): boolean {
+  return etherType === 'ipv6' && !holdsUpperLayer(payload);
 }
 
 /** A frame from the guest that is for dom0's own stack. */
@@ -33,7 +43,7 @@ export function judgeToDom0(guard: Guard, frame: Frame): Judgement {
 
 /** A frame that the bridge gives to the guest's port. What dom0 sends itself has passed no br_netfilter. */
 export function judgeToGuest(guard: Guard, frame: Frame, origin: Origin): Judgement {
-  const passed = origin === 'dom0' ? frame : bridged(frame);
+  const passed = origin === 'dom0' ? frame : forwarded(frame);
   if (typeof passed === 'string') return judgementOf(passed);
   const provenance = typeof origin === 'string' ? undefined : origin;
   const ruling =

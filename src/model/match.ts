@@ -70,7 +70,7 @@ function isIpv6(ipv6: Ipv6, match: Match): boolean {
     is(match.destination, (prefix) => isWithin(6, ipv6.destination, prefix)) &&
     is(match.protocol, (protocol) => isIpv6Protocol(ipv6, protocol)) &&
     isUpperLayer(ipv6.upper, match) &&
-    is(match.fragmented, () => ipv6.chain.fragmented) &&
+    is(match.fragmented, () => ipv6.fragmented) &&
     is(match.nd, (nd) => isNdMessage(ipv6, nd)) &&
     is(match.ndTarget, (prefix) => isWithin(6, ndTargetOf(ipv6), prefix))
   );

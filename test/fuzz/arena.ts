@@ -29,7 +29,9 @@ export class Arena {
     ]);
   }
 
-  static async open(lab: Lab): Promise<Arena> {
+  /** `backend`: as the host config names it. */
+  static async open(lab: Lab, { backend }: { backend: string }): Promise<Arena> {
+    await lab.writeFile('vif-guard.conf', `backend = "${backend}"\ndomain_configs = [ "${lab.dir}" ]\n`);
     const guests = await Promise.all(
       DOMIDS.map((domid) =>
         lab.guest({ domid, name: `guest${domid}`, mac: guestStation(domid).mac, ip: '' }),
@@ -50,7 +52,9 @@ export class Arena {
   /** Gives the guests these policies, in the order of their domids, and tells what they became. */
   async guard(policies: readonly WrittenPolicy[]): Promise<readonly GuestPort[]> {
     await Promise.all(this.guests.map((guest, index) => this.#guardOne(guest, policies[index])));
-    const registry = JSON.parse((await this.lab.exec('cat', ['/run/vifguard/registry.json'])).stdout);
+    const registry = JSON.parse(
+      (await this.lab.exec('sh', ['-c', 'cat /run/vifguard/net-*/registry.json'])).stdout,
+    );
     return this.guests.map(({ vif, device }) => {
       const policy = policyFromJson(registry.ports[device].policy);
       return { domid: vif.domid, policy, guard: guardOf(policy) };

@@ -5,27 +5,29 @@ import { expectation, type GuestPort, harmlessSources, type Place } from './netw
 
 /** A frame of which the kernel and the model think differently. */
 export interface Disagreement {
+  /** Its place among the frames that were compared. */
+  readonly index: number;
   readonly frame: SentFrame;
   readonly place: Place;
   /** A hole: it arrives, and should not. */
   readonly kind: 'hole' | 'loss';
 }
 
-/** Sends frames and compares. Frames that the kernel cannot tell apart at a receiver are sent once only. */
+/** Sends frames and compares. Of frames that look the same at a receiver only the first is sent. */
 export async function compare(
   arena: Arena,
   ports: readonly GuestPort[],
   frames: readonly SentFrame[],
 ): Promise<readonly Disagreement[]> {
-  const distinct = distinguishable(frames.map((frame) => harmless(frame, ports)));
-  const arrived = await arena.send(distinct);
+  const sent = distinguishable(frames.map((frame) => harmless(frame, ports)));
+  const arrived = await arena.send([...sent.values()]);
   return arena.places.flatMap((place) => {
     const seen = new Set((arrived.get(place) ?? []).map(toHex));
-    return distinct.flatMap((frame): Disagreement[] => {
+    return [...sent].flatMap(([index, frame]): Disagreement[] => {
       const arrives = forms(frame.octets).some((form) => seen.has(form));
       const expected = expectation(frame, place, ports);
-      if (arrives && expected === 'stays away') return [{ frame, place, kind: 'hole' }];
-      return !arrives && expected === 'arrives' ? [{ frame, place, kind: 'loss' }] : [];
+      if (arrives && expected === 'stays away') return [{ index, frame, place, kind: 'hole' }];
+      return !arrives && expected === 'arrives' ? [{ index, frame, place, kind: 'loss' }] : [];
     });
   });
 }
@@ -39,14 +41,15 @@ function harmless(frame: SentFrame, ports: readonly GuestPort[]): SentFrame {
   return { sender, octets: fitted };
 }
 
-function distinguishable(frames: readonly SentFrame[]): readonly SentFrame[] {
+function distinguishable(frames: readonly SentFrame[]): ReadonlyMap<number, SentFrame> {
   const taken = new Set<string>();
-  return frames.filter(({ octets }) => {
+  const isNew = ({ octets }: SentFrame) => {
     const own = forms(octets);
-    if (own.some((form) => taken.has(form))) return false;
-    for (const form of own) taken.add(form);
-    return true;
-  });
+    const known = own.some((form) => taken.has(form));
+    if (!known) for (const form of own) taken.add(form);
+    return !known;
+  };
+  return new Map([...frames.entries()].filter(([, frame]) => isNew(frame)));
 }
 
 /** A frame as it may arrive: whole, or without what follows the IPv6 packet, as br_netfilter leaves it. */

@@ -172,15 +172,13 @@ function arpMessage(sender: Sender): fc.Arbitrary<f.NetworkLayer> {
     hardwareSize: rarely(fc.constantFrom(0, 4, 8)),
     protocolSize: rarely(fc.constantFrom(0, 16)),
   });
-  return fc
-    .tuple(fields, rarely(fc.constant(true), 6))
-    .map(([message, isGratuitous]) =>
-      f.arp({
-        ...message,
-        ...defined(message),
-        ...(isGratuitous ? { targetIp: message.senderIp } : {}),
-      } as f.Arp),
-    );
+  return fc.tuple(fields, rarely(fc.constant(true), 6)).map(([message, isGratuitous]) =>
+    f.arp({
+      ...message,
+      ...defined(message),
+      ...(isGratuitous ? { targetIp: message.senderIp } : {}),
+    } as f.Arp),
+  );
 }
 
 const PORTS = [67, 68, 546, 547, 520, 521, 646, 698, 6696, 1985, 3222, 2029, 53, 9, 0, 32767, 32768, 65535];

@@ -1,4 +1,4 @@
-import { bridged } from '../../src/model/bridge-netfilter.ts';
+import { bridged, forwarded } from '../../src/model/bridge-netfilter.ts';
 import { parseFrame } from '../../src/model/frame.ts';
 import { judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
@@ -25,6 +25,9 @@ export interface GuestPort {
 export function guestPort(domid: number, policy: GuardPolicy): GuestPort {
   return { domid, policy, guard: guardOf(policy) };
 }
+
+/** The MAC of every vif in dom0 (libxl): dom0's own stack gets what is addressed to it. */
+const VIF_MAC = 'fe:ff:ff:ff:ff:ff';
 
 const UPLINK_MACS = [GATEWAY.mac, SECOND_ROUTER.mac];
 
@@ -56,7 +59,9 @@ export function expectation(
     if (judge(from.guard, frame).verdict !== 'accept') return 'stays away';
   }
   if (delivery === 'maybe' && place === 'dom0') return delivery;
-  if (to === undefined) return typeof bridged(frame) === 'string' ? 'stays away' : delivery;
+  const passed = place === 'dom0' ? bridged(frame) : forwarded(frame);
+  if (typeof passed === 'string') return 'stays away';
+  if (to === undefined) return delivery;
   const origin = from === undefined ? 'uplink' : provenanceOf(from.guard);
   return judgeToGuest(to.guard, frame, origin).verdict === 'accept' ? delivery : 'stays away';
 }
@@ -76,7 +81,7 @@ function deliveryTo(
   // Handed to dom0's stack by the port itself, if at all.
   if (isReservedGroup(destination)) return place === 'dom0' ? 'maybe' : 'stays away';
   if ((Number.parseInt(destination.slice(0, 2), 16) & 1) === 1) return 'arrives';
-  if (destination === DOM0.mac) return place === 'dom0' ? 'arrives' : 'stays away';
+  if (destination === DOM0.mac || destination === VIF_MAC) return place === 'dom0' ? 'arrives' : 'stays away';
   if (place === 'dom0') return 'stays away';
   if (UPLINK_MACS.includes(destination))
     return place === 'gateway' && sender !== 'gateway' ? 'arrives' : 'stays away';
