@@ -49,7 +49,7 @@ function endOf({ mac, addresses }: Guest): End {
 }
 
 function frame(from: End, to: End): Bytes {
-  const packet = ipv4({ src: from.ip, dst: to.ip }, udp({ srcPort: PORT, dstPort: PORT }, DATA));
+  const packet = ipv4({ src: from.ip, dst: to.ip }, udp({ srcPort: 40_000, dstPort: PORT }, DATA));
   return ethernet({ src: from.mac, dst: to.mac }, packet);
 }
 
