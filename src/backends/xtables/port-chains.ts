@@ -23,10 +23,11 @@ const SHORT: Record<string, string> = {
 };
 
 type Family = 'arp' | 'ipv4' | 'ipv6';
+/** The most frequent first. */
 const FAMILIES: readonly (readonly [Family, string])[] = [
-  ['arp', 'a'],
   ['ipv4', '4'],
   ['ipv6', '6'],
+  ['arp', 'a'],
 ];
 
 /** What ebtables cannot judge, and the mark by which it hands such frames to ip6tables. */
