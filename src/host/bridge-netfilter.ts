@@ -6,13 +6,13 @@ import { VifguardError } from '../errors.ts';
 const SYSCTLS = '/proc/sys/net/bridge';
 
 /**
- * Makes sure that bridges can call ip6tables. Loading br_netfilter makes every bridge call all
- * tables; we want that of our bridges only, so that is put back.
+ * Makes sure that bridges can call ip6tables; false when they could already. Loading br_netfilter
+ * makes every bridge call all tables; we want that of our bridges only, so that is put back.
  *
  * @throws VifguardError when the kernel has no br_netfilter.
  */
-export async function loadBridgeNetfilter(): Promise<void> {
-  if (await exists(SYSCTLS)) return;
+export async function loadBridgeNetfilter(): Promise<boolean> {
+  if (await hasBridgeNetfilter()) return false;
   await run('modprobe', ['br_netfilter']).catch((cause: unknown) => {
     throw new VifguardError(
       'the kernel module br_netfilter cannot be loaded; IPv6 ND cannot be guarded without',
@@ -21,10 +21,11 @@ export async function loadBridgeNetfilter(): Promise<void> {
   });
   const calls = (await readdir(SYSCTLS)).filter((name) => name.startsWith('bridge-nf-call-'));
   await Promise.all(calls.map((name) => writeFile(join(SYSCTLS, name), '0')));
+  return true;
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
+export async function hasBridgeNetfilter(): Promise<boolean> {
+  return await access(SYSCTLS).then(
     () => true,
     () => false,
   );

@@ -42,7 +42,8 @@ async function closeLink(rtnetlink: Rtnetlink, name: string): Promise<void> {
   if (link.master !== undefined && link.master !== 0) await rtnetlink.setLink(link.index, { master: 0 });
 }
 
-async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']): Promise<void> {
+/** Lets bridges call ip6tables again as they did before us. */
+export async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']): Promise<void> {
   for (const [name, { calledIp6tables }] of Object.entries(bridges)) {
     const bridge = await rtnetlink.link(name);
     if (bridge !== undefined) await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: calledIp6tables });
