@@ -1,5 +1,6 @@
-import { eui64LinkLocal, formatPrefix } from '../address/ip.ts';
+import { formatPrefix } from '../address/ip.ts';
 import type { AddressSet, GuardPolicy } from '../policy/guard-policy.ts';
+import { grantedLinkLocals } from '../rules/identity.ts';
 
 /** A field of a policy as a config writes it, and where it has an effect. */
 export interface PolicyLine {
@@ -55,6 +56,7 @@ function setText(set: AddressSet): string {
   return set === 'any' ? 'any' : words(set.map(formatPrefix));
 }
 
-function linkLocalText({ linkLocal, mac }: GuardPolicy): string {
-  return linkLocal === 'eui64' ? `eui64 ${formatPrefix(eui64LinkLocal(mac))}` : linkLocal;
+/** Without an IPv6 address there is no link-local one either. */
+function linkLocalText(policy: GuardPolicy): string {
+  return `${policy.linkLocal}: ${words(grantedLinkLocals(policy).map(formatPrefix))}`;
 }

@@ -36,11 +36,14 @@ export async function readSettledState(): Promise<Reading> {
   const { untrustedPorts } = loadHostConfig();
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
-    const before = await readActivity();
+    // An event takes the lock, writes the registry, and gives the lock back: in this order we miss none.
+    const before = await readVersion();
+    const busyBefore = await readHolder();
     const state = await readHostState(untrustedPorts);
-    const after = await readActivity();
-    const busy = before.holder ?? after.holder;
-    const isSettled = busy === undefined && before.registry === after.registry;
+    const busyAfter = await readHolder();
+    const changed = before === (await readVersion()) ? undefined : 'guests came or went meanwhile';
+    const busy = busyBefore ?? busyAfter ?? changed;
+    const isSettled = busy === undefined && !isLeaving(state);
     if (isSettled || performance.now() >= deadline) return { state, busy };
     await sleep(50);
   }
@@ -55,14 +58,21 @@ export function requireRoot(): void {
   );
 }
 
-/** Events hold the lock, and write the registry when they are done. */
-async function readActivity() {
-  const directory = stateDirectory();
-  const [holder, registry] = await Promise.all([
-    lockHolder(join(directory, 'lock')),
-    stat(join(directory, 'registry.json'), { bigint: true }).catch(() => undefined),
-  ]);
-  return { holder, registry: `${registry?.ino} ${registry?.mtimeNs}` };
+/** xl deletes the device, and calls us then. */
+function isLeaving({ registry, links }: HostState): boolean {
+  const names = new Set(links.map(({ name }) => name));
+  return Object.keys(registry.ports).some((port) => !names.has(port));
+}
+
+async function readHolder(): Promise<string | undefined> {
+  return await lockHolder(join(stateDirectory(), 'lock'));
+}
+
+/** Tells one registry from the next; each is a file of its own. */
+async function readVersion(): Promise<string> {
+  const file = join(stateDirectory(), 'registry.json');
+  const stats = await stat(file, { bigint: true }).catch(() => undefined);
+  return `${stats?.ino} ${stats?.mtimeNs}`;
 }
 
 /** Reads the host's state as it is. @throws VifguardError */
