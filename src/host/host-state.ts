@@ -26,8 +26,8 @@ export interface Reading {
 }
 
 /**
- * Reads the host's state at rest without the lock, so that no event ever waits for us, and changes nothing.
- * What was read while an event came in between is read again: half an event would look like drift.
+ * Reads the host's state at rest; without the lock, so that no event ever waits for us, and changes
+ * nothing. What was read while an event came in between is read again: half an event would look like drift.
  *
  * @throws VifguardError when the registry, the host config or the kernel cannot be read.
  */
@@ -35,15 +35,19 @@ export async function readSettledState(): Promise<Reading> {
   requireRoot();
   const { untrustedPorts } = loadHostConfig();
   const deadline = performance.now() + PATIENCE_MS;
+  // Ports that were missing in every reading: xl deletes a device, and calls us then.
+  let gone: readonly string[] | undefined;
   for (;;) {
     // An event takes the lock, writes the registry, and gives the lock back: in this order we miss none.
     const before = await readVersion();
     const busyBefore = await readHolder();
     const state = await readHostState(untrustedPorts);
     const busyAfter = await readHolder();
-    const changed = before === (await readVersion()) ? undefined : 'guests came or went meanwhile';
-    const busy = busyBefore ?? busyAfter ?? changed;
-    const isSettled = busy === undefined && !isLeaving(state);
+    const missing = missingPorts(state);
+    gone = gone === undefined ? missing : gone.filter((port) => missing.includes(port));
+    const isMoving = before !== (await readVersion()) || missing.length > gone.length;
+    const busy = busyBefore ?? busyAfter ?? (isMoving ? 'guests come and go' : undefined);
+    const isSettled = busy === undefined && missing.length === 0;
     if (isSettled || performance.now() >= deadline) return { state, busy };
     await sleep(50);
   }
@@ -58,10 +62,9 @@ export function requireRoot(): void {
   );
 }
 
-/** xl deletes the device, and calls us then. */
-function isLeaving({ registry, links }: HostState): boolean {
+function missingPorts({ registry, links }: HostState): string[] {
   const names = new Set(links.map(({ name }) => name));
-  return Object.keys(registry.ports).some((port) => !names.has(port));
+  return Object.keys(registry.ports).filter((port) => !names.has(port));
 }
 
 async function readHolder(): Promise<string | undefined> {
