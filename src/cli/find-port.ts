@@ -33,6 +33,6 @@ function matching(vifs: readonly PortReport[], key: 'domain' | 'domid', text: st
 function notFound(text: string, ports: readonly PortReport[]): string {
   const known = ports.flatMap(({ port, domain }) => (domain === null ? [port] : [port, domain]));
   const meant = nearest(text, known);
-  const hint = meant === undefined ? '' : `; did you mean ${quote(meant)}?`;
-  return `no guest's port is called ${quote(text)}${hint}; "vifguard status" lists them`;
+  const hint = meant === undefined ? '' : `did you mean ${quote(meant)}? `;
+  return `no guest's port is called ${quote(text)}; ${hint}"vifguard status" lists them`;
 }
