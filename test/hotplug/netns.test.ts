@@ -5,7 +5,7 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import { Namespace } from '../lab/netns.ts';
 import { Nic } from '../lab/nic.ts';
 import { GATEWAY, QUIET } from '../lab/segment.ts';
-import { isSameFrame } from '../lab/witness.ts';
+import { among } from '../lab/witness.ts';
 
 // A bridge in a network namespace of dom0's: `bridge=tenant-a/br0`.
 
@@ -45,8 +45,8 @@ async function spoofedArrives(guest: Guest, gateway: Nic): Promise<boolean> {
   const capture = await gateway.capture();
   const { cursor } = capture;
   await guest.send(spoofed, lawful);
-  await capture.waitFor((frame) => isSameFrame(lawful, frame), cursor);
-  return capture.since(cursor).some((frame) => isSameFrame(spoofed, frame));
+  await capture.waitFor((frame) => among([frame])(lawful), cursor);
+  return among(capture.since(cursor))(spoofed);
 }
 
 test('a control: unguarded on the bridge of a namespace, a spoofed frame arrives', async (t) => {
