@@ -1,6 +1,7 @@
 import { constants, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describeError } from '../errors.ts';
 import { XenstoreError } from './error.ts';
 import { HEADER_BYTES, MAX_PAYLOAD_BYTES } from './wire.ts';
@@ -55,10 +56,7 @@ async function openPath(path: string, stats: Stats, events: TransportEvents): Pr
 }
 
 async function openSocket(path: string, events: TransportEvents): Promise<Transport> {
-  const socket = connect(path);
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve).once('error', reject);
-  });
+  const socket = await connectSocket(path);
   let live = true;
   const lost = (cause: Error) => {
     if (live) events.onLost(cause);
@@ -76,6 +74,29 @@ async function openSocket(path: string, events: TransportEvents): Promise<Transp
       socket.destroy();
     },
   };
+}
+
+/** How long a connection may wait in front of a full queue, in milliseconds. */
+const QUEUE_MS = 5000;
+
+/**
+ * xenstored listens with a queue of one, and several vifs come up at once: where a blocking connect(2)
+ * would wait until the queue has room, Node.js gets EAGAIN (unix(7)).
+ */
+async function connectSocket(path: string): Promise<Socket> {
+  const end = performance.now() + QUEUE_MS;
+  for (let interval = FASTEST_POLL; ; interval = Math.min(interval * 2, SLOWEST_POLL)) {
+    const socket = connect(path);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('connect', resolve).once('error', reject);
+      });
+      return socket;
+    } catch (error) {
+      if (!isAgain(error) || performance.now() > end) throw error;
+      await pause(interval);
+    }
+  }
 }
 
 /** Sends what comes in one turn of the event loop in one system call. */
