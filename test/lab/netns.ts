@@ -6,7 +6,7 @@ import { LabError } from './error.ts';
 
 export interface RunOptions {
   readonly input?: string | Uint8Array;
-  /** Milliseconds, after which the command is killed; 10 s unless told. */
+  /** Milliseconds, after which the command is killed; 30 s unless told. */
   readonly timeout?: number;
   /** In addition to this program's own environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -92,7 +92,7 @@ export class Namespace {
   /** Runs a command to its end, whatever that is. */
   async try(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const [file = '', ...rest] = this.enter(command, args);
-    const { input = '', timeout = 10_000 } = options;
+    const { input = '', timeout = 30_000 } = options;
     const env = { PATH: SYSTEM_PATH, ...options.env };
     const result = await execa(file, rest, { input, timeout, env, killSignal: 'SIGKILL', reject: false });
     return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };

@@ -33,9 +33,10 @@ export const PACKET_END_CHAINS: Chains = new Map([
       ...WITH_PORTS.flatMap((protocol) =>
         PORTS.map((range) => `-p ${protocol} -m ${protocol} --dport ${range} -g ${WHOLE}`),
       ),
+      // Before the next rule: icmp6 drops what is too short for it (icmp6_match() in ip6_tables.c).
+      ...SHORT_ICMPV6.map((terms) => `-m u32 --u32 "${terms}" -g ${WHOLE}`),
       // Any type: the match itself wants the whole ICMPv6 header.
       `-p ipv6-icmp -m icmp6 ! --icmpv6-type 255 -g ${WHOLE}`,
-      ...SHORT_ICMPV6.map((terms) => `-m u32 --u32 "${terms}" -g ${WHOLE}`),
       `-m frag --fragfirst -g ${FIRST}`,
       `-m frag -g ${WHOLE}`,
       `-g ${FIRST}`,

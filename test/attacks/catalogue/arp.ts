@@ -43,11 +43,6 @@ const SPOOFS: Builders = {
     senderIp: '0.0.0.0',
     targetIp: GUEST.ip,
   }),
-  ...bothWays('no Ethernet size', { hardwareSize: 8, senderIp: STRANGER.ip }),
-  ...bothWays('hardware size 0', { hardwareSize: 0, senderIp: STRANGER.ip }),
-  ...bothWays('no IPv4 size', { protocolSize: 16, senderIp: STRANGER.ip }),
-  ...bothWays('no Ethernet size, own address', { hardwareSize: 8 }),
-  ...bothWays('no IPv4 size, own address', { protocolSize: 16 }),
 };
 
 /** Without a trailer, which would stand where the message was cut off. */
@@ -58,6 +53,11 @@ const MALFORMED: Builders = {
   ...Object.fromEntries(
     [0, 3, 4, 5, 6, 7, 8, 9, 10, 23, 0x0100, 0xffff].map((op) => [`operation ${op}`, forged({ op })]),
   ),
+  ...bothWays('no Ethernet size', { hardwareSize: 8, senderIp: STRANGER.ip }),
+  ...bothWays('hardware size 0', { hardwareSize: 0, senderIp: STRANGER.ip }),
+  ...bothWays('no IPv4 size', { protocolSize: 16, senderIp: STRANGER.ip }),
+  ...bothWays('no Ethernet size, own address', { hardwareSize: 8 }),
+  ...bothWays('no IPv4 size, own address', { protocolSize: 16 }),
   ...bothWays('hardware type 0', { hardwareType: 0 }),
   ...bothWays('hardware type IEEE 802', { hardwareType: 6 }),
   ...bothWays('hardware type IEEE 802, spoofing', { hardwareType: 6, senderIp: GATEWAY.ip }),
@@ -66,6 +66,7 @@ const MALFORMED: Builders = {
 };
 
 const SHORT: Builders = {
+  'cut off behind the sender MAC': headless(14),
   'cut off in the fixed part': headless(4),
   'cut off before the operation': headless(6),
   'nothing at all': headless(0),
@@ -75,7 +76,7 @@ const attacks = (reason: Reason, builders: Builders): Attack[] =>
   Object.entries(builders).map(([name, build]) => ({ name, reason, shots: everywhere(ALL_HOSTS, build) }));
 
 export const ARP_ATTACKS: readonly Attack[] = [
-  ...attacks('arp-spoof', { ...SPOOFS, 'cut off behind the sender MAC': headless(14) }),
+  ...attacks('arp-spoof', SPOOFS),
   ...attacks('arp-malformed', { ...MALFORMED, ...SHORT }),
   ...attacks('ethertype', {
     'RARP request': forged({ op: 3, etherType: 0x8035 }),
