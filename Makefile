@@ -49,8 +49,8 @@ demo: deps build ## three guests, one hostile: what gets through without vifguar
 bench: deps build ## time and throughput, side by side with Xen's own vif-bridge
 	npx --no-install tsx test/bench/bench.ts
 
-mutants: deps build ## take out one rule stage or bridge flag at a time: a test has to notice
-	npx --no-install tsx test/mutants/mutants.ts
+mutants: deps build ## take out one rule or bridge flag at a time, a test has to notice; ONLY=TEXT: those with TEXT in their name
+	npx --no-install tsx test/mutants/mutants.ts "$(ONLY)"
 
 test-bare: ## `make deps build` on a bare Debian 12, in a throw-away directory
 	$(call apt,git mmdebstrap)
