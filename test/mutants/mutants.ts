@@ -23,6 +23,7 @@ try {
 async function run(mutants: readonly Mutant[]): Promise<boolean> {
   const [first] = workshops;
   const files = [...new Set(mutants.flatMap(({ tests }) => tests))];
+  await Promise.all(mutants.map((mutant) => first?.mutate(mutant)));
   await first?.build();
   const failed = await first?.failingTest(files);
   if (failed !== undefined) {

@@ -31,17 +31,25 @@ export class Workshop {
    *
    * @throws Error when the mutant no longer applies, or what it makes cannot be built.
    */
-  async catcher({ name, file, edit, tests, titles = [] }: Mutant): Promise<string | undefined> {
-    const path = join(this.directory, file);
-    const source = await readFile(path, 'utf8');
-    const mutated = edit(source);
-    if (mutated === source) throw new Error(`${name}: nothing to take out of ${file}`);
+  async catcher(mutant: Mutant): Promise<string | undefined> {
+    const path = join(this.directory, mutant.file);
+    const { source, mutated } = await this.mutate(mutant);
     await writeFile(path, mutated);
     try {
       await this.build();
-      return await this.failingTest(tests, titles);
+      return await this.failingTest(mutant.tests, mutant.titles);
     } finally {
       await writeFile(path, source);
+    }
+  }
+
+  /** The mutant's file before and after, which is not written. @throws Error when it no longer applies. */
+  async mutate({ name, file, edit }: Mutant): Promise<{ source: string; mutated: string }> {
+    const source = await readFile(join(this.directory, file), 'utf8');
+    try {
+      return { source, mutated: edit(source) };
+    } catch (cause) {
+      throw new Error(`"${name}" can no longer be taken out of ${file}`, { cause });
     }
   }
 
