@@ -54,8 +54,8 @@ bench: deps build ## time and throughput, side by side with Xen's own vif-bridge
 fuzz: deps build ## random frames through the kernel and through the model: FRAMES=1000000 SEED=1 BACKEND=xtables
 	npx --no-install tsx test/fuzz/fuzz.ts
 
-mutants: deps build ## take out one rule stage or bridge flag at a time: a test has to notice
-	npx --no-install tsx test/mutants/mutants.ts
+mutants: deps build ## take out one rule or bridge flag at a time, a test has to notice; ONLY=TEXT: those with TEXT in their name
+	npx --no-install tsx test/mutants/mutants.ts "$(ONLY)"
 
 test-bare: ## the demo and the tests on a bare Debian 12, in a throw-away directory
 	$(call apt,git mmdebstrap)

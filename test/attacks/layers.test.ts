@@ -265,6 +265,7 @@ test('a second online puts every flag of the port right', async (t) => {
   const { lab, guest } = cast;
   const flags = async () => (await portOf(lab)).match(/bridge_slave .*/)?.[0].replace(/\S*_timer +\S+/g, '');
   const right = await flags();
+  t.regex(right ?? '', / guard on root_block on /);
   const { namespace } = lab.dom0;
   await namespace.run('bridge', ['link', 'set', 'dev', guest.device, ...ALL_WRONG.split(' ')]);
   await namespace.ip(`link set ${guest.device} type bridge_slave proxy_arp on group_fwd_mask 0`);

@@ -1,0 +1,56 @@
+import { type Mutant, replacing, type Unobservable } from './mutant.ts';
+
+const FILE = 'src/port/bridge-layer.ts';
+const RESTORED = ['a second online *'];
+
+/** The settings of a guarded port, and the tests of their effect. A new port has the others as they should be. */
+const SETTINGS: Readonly<Record<string, Pick<Mutant, 'tests' | 'titles'>>> = {
+  isolated: { tests: ['attacks/layers'], titles: ['peers=isolated*'] },
+  locked: { tests: ['attacks/layers'], titles: ['the bridge alone: a MAC*'] },
+  learning: { tests: ['attacks/layers'], titles: ['forged sources*'] },
+  flood: { tests: ['attacks/to-guest'], titles: ['flooded unicast, by the bridge*'] },
+  mcastRouter: { tests: ['attacks/layers'], titles: ['no frame makes*'] },
+  guard: { tests: ['attacks/layers'], titles: ['a superior BPDU*'] },
+  groupFwdMask: { tests: ['attacks/link'], titles: ['bridge groups'] },
+  rootBlock: { tests: ['attacks/layers'], titles: RESTORED },
+  mcastFlood: { tests: ['attacks/layers'], titles: RESTORED },
+  bcastFlood: { tests: ['attacks/layers'], titles: RESTORED },
+  mcastToUnicast: { tests: ['attacks/layers'], titles: RESTORED },
+  fastLeave: { tests: ['attacks/layers'], titles: RESTORED },
+  hairpin: { tests: ['attacks/layers'], titles: RESTORED },
+  proxyArp: { tests: ['attacks/layers'], titles: RESTORED },
+  neighSuppress: { tests: ['attacks/layers'], titles: RESTORED },
+};
+
+const settings: readonly Mutant[] = Object.entries(SETTINGS).map(([name, tests]) => ({
+  name: `bridge port: ${name}`,
+  file: FILE,
+  // Six blanks: in what `bridgeLayer` gives, not in PLAIN.
+  edit: replacing(new RegExp(`^ {6}${name}: .*\\n`, 'm'), ''),
+  ...tests,
+}));
+
+export const BRIDGE_MUTANTS: readonly Mutant[] = [
+  ...settings,
+  {
+    name: 'FDB: the pinned entry',
+    file: FILE,
+    edit: replacing(/^.*await rtnetlink\.replaceFdb\(.*\n/m, ''),
+    tests: ['attacks/layers'],
+    titles: ['the bridge alone: the guest*'],
+  },
+  {
+    name: 'FDB: flushed before it is pinned',
+    file: FILE,
+    edit: replacing(/^.*await rtnetlink\.flushFdb\(.*\n/m, ''),
+    tests: ['attacks/layers'],
+    titles: ['what a port has learned*'],
+  },
+];
+
+export const UNOBSERVABLE_IN_THE_BRIDGE: readonly Unobservable[] = [
+  {
+    name: 'bridge port: rootBlock, its effect',
+    why: 'BPDU guard disables the port at the first BPDU; that online restores the flag is tested',
+  },
+];

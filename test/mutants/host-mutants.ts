@@ -1,0 +1,108 @@
+import { type Mutant, replacing, type Unobservable } from './mutant.ts';
+
+const FILE = 'src/backends/xtables/host-chains.ts';
+
+interface HostMutant extends Pick<Mutant, 'tests' | 'titles'> {
+  readonly pattern: RegExp;
+  readonly replacement?: string;
+}
+
+const LAYERS = ['attacks/layers'];
+const FLUSHED = ['ebtables’ nat *', 'ip6tables’ raw *', 'the bridge no longer *'];
+
+const CHAINS: Readonly<Record<string, HostMutant>> = {
+  'vg-forward: frames without the marks': {
+    pattern: /(?<=\['vg-forward', \[)unmarked, /,
+    tests: LAYERS,
+    titles: FLUSHED,
+  },
+  'vg-input: frames without the marks': {
+    pattern: /unmarked, (?=`--mark)/,
+    tests: LAYERS,
+    titles: FLUSHED,
+  },
+  'vg-input: the marks are cleared': {
+    pattern: /(-j \$\{ROOT\.toDom0\}`), clear\]/,
+    replacement: '$1]',
+    tests: ['attacks/host'],
+    titles: ['what dom0 routes *'],
+  },
+  'vg-in: frames to the bridge’s own MAC are marked': {
+    pattern: /head: \[\.\.\..*/,
+    replacement: 'head: [],',
+    tests: ['attacks/host'],
+    titles: ['dom0’s NAT *'],
+  },
+  'vg-in: ports that vifguard does not know are peers': {
+    pattern: /tail: \[\.\.\..*/,
+    replacement: 'tail: [],',
+    tests: ['attacks/to-guest'],
+    titles: ['a port that *'],
+  },
+  'vg-raw: bridged frames are not tracked': {
+    pattern: /^.*-j CT --notrack.*\n/m,
+    tests: ['attacks/host'],
+    titles: ['dom0’s NAT *'],
+  },
+  'vg-raw: ip6tables judges what ebtables could not': {
+    pattern: /`\$\{pending\} -j \$\{ROOT\.neighborDiscovery\}`,/,
+    tests: ['attacks/nd'],
+    titles: ['foreign *'],
+  },
+  'ip6tables FORWARD: what is only bridged is accepted': {
+    pattern: /names\.map\(\(bridge\) => `-i \$\{bridge\} -m physdev --physdev-is-bridged -j ACCEPT`\)/,
+    replacement: '[]',
+    tests: ['attacks/host'],
+    titles: ['a FORWARD policy *'],
+  },
+};
+
+/** The built-in chains, each with the test that needs it hooked. */
+const HOOKS: Readonly<Record<string, HostMutant>> = {
+  'ebtables nat PREROUTING': {
+    pattern: /chain: 'PREROUTING', rule: `-j \$\{ROOT\.fromGuest\}`/,
+    replacement: "chain: 'PREROUTING', rule: '-j CONTINUE'",
+    tests: ['attacks/link'],
+  },
+  'ebtables filter FORWARD': {
+    pattern: /(table: 'ebtables filter', chain: 'FORWARD', rule: ')-j vg-forward/,
+    replacement: '$1-j CONTINUE',
+    tests: ['attacks/to-guest'],
+  },
+  'ebtables filter INPUT': {
+    pattern: /(chain: 'INPUT', rule: ')-j vg-input/,
+    replacement: '$1-j CONTINUE',
+    tests: ['attacks/dom0'],
+  },
+  'ebtables filter OUTPUT': {
+    pattern: /chain: 'OUTPUT', rule: `-j \$\{ROOT\.toGuest\}`/,
+    replacement: "chain: 'OUTPUT', rule: '-j CONTINUE'",
+    tests: ['attacks/to-guest'],
+  },
+};
+
+const inHostChains = (prefix: string, mutants: Readonly<Record<string, HostMutant>>): readonly Mutant[] =>
+  Object.entries(mutants).map(([name, { pattern, replacement = '', ...tests }]) => ({
+    name: `${prefix}${name}`,
+    file: FILE,
+    edit: replacing(pattern, replacement),
+    ...tests,
+  }));
+
+export const HOST_MUTANTS: readonly Mutant[] = [
+  ...inHostChains('', CHAINS),
+  ...inHostChains('hook: ', HOOKS),
+  {
+    name: 'the bridge calls ip6tables',
+    file: 'src/port/attach.ts',
+    edit: replacing(/^.*nfCallIp6tables: true.*\n/m, ''),
+    tests: ['attacks/lawful'],
+  },
+];
+
+export const UNOBSERVABLE_IN_THE_HOST: readonly Unobservable[] = [
+  {
+    name: 'vg-raw: what no port’s chain has judged',
+    why: 'its marks stay, and vg-forward and vg-input drop it for them; this only tells it earlier',
+  },
+];
