@@ -23,7 +23,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # apt and npm each want to be alone
-.PHONY: help deps build lint types test demo bench mutants clean install test-bare
+.PHONY: help deps build lint types test demo bench fuzz mutants clean install test-bare
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +48,9 @@ demo: deps build ## three guests, one hostile: what gets through without vifguar
 
 bench: deps build ## time and throughput, side by side with Xen's own vif-bridge
 	npx --no-install tsx test/bench/bench.ts
+
+fuzz: deps build ## random frames through the kernel and through the model: FRAMES=1000000 SEED=1 BACKEND=xtables
+	npx --no-install tsx test/fuzz/fuzz.ts
 
 mutants: deps build ## take out one rule stage or bridge flag at a time: a test has to notice
 	npx --no-install tsx test/mutants/mutants.ts

@@ -1,4 +1,3 @@
-import { isIPv4, isIPv6 } from 'node:net';
 import { InputError } from '../errors.ts';
 import { type MacAddress, macBytes } from './mac.ts';
 import { quote } from './quote.ts';
@@ -26,13 +25,13 @@ const LONGEST_TEXT = 49;
  */
 export function parsePrefix(text: string): IpPrefix {
   const [address = '', lengthText, ...rest] = text.length > LONGEST_TEXT ? [] : text.split('/');
-  const family = isIPv4(address) ? 4 : isIPv6(address) && !address.includes('%') ? 6 : undefined;
-  if (family === undefined || rest.length > 0) {
+  const value = readAddress(address);
+  if (value === undefined || rest.length > 0) {
     throw new InputError(`${quote(text)} is not an IP address or prefix; write 192.0.2.43 or 2001:db8::/64`);
   }
+  const { family, bits } = value;
   const size = FAMILY_BITS[family];
   const length = lengthText === undefined ? size : parseLength(text, lengthText, size);
-  const bits = family === 4 ? ipv4Bits(address) : ipv6Bits(address);
   const prefix = { family, bits: maskBits(bits, length, size), length } as const;
   if (prefix.bits !== bits) {
     throw new InputError(
@@ -55,23 +54,45 @@ function maskBits(bits: bigint, length: number, size: number): bigint {
   return (bits >> shift) << shift;
 }
 
-function ipv4Bits(address: string): bigint {
-  return address.split('.').reduce((bits, octet) => (bits << 8n) | BigInt(octet), 0n);
+/** Not by node:net, whose isIPv6 is a regular expression that takes V8 milliseconds to compile. */
+function readAddress(text: string): Pick<IpPrefix, 'family' | 'bits'> | undefined {
+  const octets = ipv4Octets(text);
+  if (octets !== undefined) return { family: 4, bits: join(octets, 8n) };
+  const groups = ipv6Groups(text);
+  return groups && { family: 6, bits: join(groups, 16n) };
 }
 
-function ipv6Bits(address: string): bigint {
-  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address);
-  const tail = dotted?.[2] === undefined ? undefined : ipv4Bits(dotted[2]);
-  const text =
-    tail === undefined
-      ? address
-      : `${dotted?.[1]}${(tail >> 16n).toString(16)}:${(tail & 0xffffn).toString(16)}`;
-  const [head = '', rest] = text.split('::');
-  const groups = (part: string) => (part === '' ? [] : part.split(':'));
-  const left = groups(head);
-  const right = groups(rest ?? '');
-  const middle = rest === undefined ? [] : new Array<string>(8 - left.length - right.length).fill('0');
-  return [...left, ...middle, ...right].reduce((bits, group) => (bits << 16n) | BigInt(`0x${group}`), 0n);
+function join(numbers: readonly number[], size: bigint): bigint {
+  return numbers.reduce((bits, number) => (bits << size) | BigInt(number), 0n);
+}
+
+function ipv4Octets(text: string): readonly number[] | undefined {
+  const octets = text
+    .split('.')
+    .map((octet) => (/^(0|[1-9]\d{0,2})$/.test(octet) ? Number(octet) : Number.NaN));
+  return octets.length === 4 && octets.every((octet) => octet <= 255) ? octets : undefined;
+}
+
+/** The eight groups of an address, where "::" stands for one group of zeros or more (RFC 4291 section 2.2). */
+function ipv6Groups(text: string): readonly number[] | undefined {
+  const [head = '', tail, ...more] = text.split('::');
+  const left = groupsOf(head, tail === undefined);
+  const right = groupsOf(tail ?? '', true);
+  if (left === undefined || right === undefined || more.length > 0) return undefined;
+  const missing = 8 - left.length - right.length;
+  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  return [...left, ...new Array<number>(missing).fill(0), ...right];
+}
+
+/** @param last whether the address ends here: the last two groups may be a dotted IPv4 address. */
+function groupsOf(part: string, last: boolean): readonly number[] | undefined {
+  const texts = part === '' ? [] : part.split(':');
+  const octets = last ? ipv4Octets(texts.at(-1) ?? '') : undefined;
+  const plain = octets === undefined ? texts : texts.slice(0, -1);
+  if (!plain.every((text) => /^[\da-f]{1,4}$/i.test(text))) return undefined;
+  const groups = plain.map((text) => Number.parseInt(text, 16));
+  const [a = 0, b = 0, c = 0, d = 0] = octets ?? [];
+  return octets === undefined ? groups : [...groups, (a << 8) | b, (c << 8) | d];
 }
 
 /** The prefix in text, RFC 5952 for IPv6; a full-length one is written as a plain address. */

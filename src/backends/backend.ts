@@ -34,6 +34,8 @@ export interface Drift {
   readonly kind: 'missing' | 'unexpected';
   /** The rule or element, in the words of the tool that lists it. */
   readonly what: string;
+  /** The port that these rules are of; absent for what all ports share. */
+  readonly port?: string;
 }
 
 /** Frames dropped since a port's rules were written, by reason; reasons with none are left out. */
@@ -49,7 +51,10 @@ export interface Backend {
    * at all. Where the kernel does not hold what was left there, everything is written anew.
    */
   applyPort(change: PortChange): Promise<void>;
-  /** Writes everything for a host anew, whatever the kernel holds. */
+  /**
+   * Writes everything for a host anew, whatever the kernel holds: other ports, which the caller has
+   * closed, have no rules any more.
+   */
   applyHost(host: GuardedHost): Promise<void>;
   /** Takes everything of ours out of the kernel. */
   removeAll(): Promise<void>;

@@ -4,7 +4,7 @@ import { readConfigText } from '../config/config-file.ts';
 import { DEFAULT_HOST_CONFIG, HOST_CONFIG_PATH, loadHostConfig } from '../config/host-config.ts';
 import { type Finding, lintDomainConfig, lintHostConfig } from '../config/lint.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
-import { printable, type Terminal } from './terminal.ts';
+import { plural, printable, type Terminal } from './terminal.ts';
 
 /**
  * `vifguard lint FILE...`: prints `FILE:LINE:COLUMN: severity: message; advice` for each finding. A
@@ -60,8 +60,4 @@ function formatFinding(
   const label = terminal.paint(severity === 'error' ? 'red' : 'yellow', severity);
   const sentence = advice === undefined ? message : `${message}; ${advice}`;
   return `${printable(file)}:${line}:${column}: ${label}: ${printable(sentence)}`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

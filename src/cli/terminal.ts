@@ -29,3 +29,8 @@ export function openTerminal(stream: OutputStream, env: NodeJS.ProcessEnv = proc
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }
+
+/** `1 port`, `2 ports`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -7,18 +7,18 @@ const SYSCTLS = '/proc/sys/net/bridge';
 const CALL_IP6TABLES = join(SYSCTLS, 'bridge-nf-call-ip6tables');
 
 /**
- * Makes sure that bridges can call ip6tables. Loading br_netfilter makes every bridge call all
- * tables; we want that of our bridges only, so that is put back.
+ * Makes sure that bridges can call ip6tables; false when they could already. Loading br_netfilter
+ * makes every bridge call all tables; we want that of our bridges only, so that is put back.
  *
  * @throws VifguardError when the kernel has no br_netfilter.
  */
-export async function loadBridgeNetfilter(): Promise<void> {
-  if (existsSync(CALL_IP6TABLES)) return;
+export async function loadBridgeNetfilter(): Promise<boolean> {
+  if (hasBridgeNetfilter()) return false;
   const failure = await run('modprobe', ['br_netfilter']).then(
     () => undefined,
     (cause: unknown) => cause,
   );
-  if (!existsSync(CALL_IP6TABLES)) {
+  if (!hasBridgeNetfilter()) {
     throw new VifguardError(
       'this kernel has no br_netfilter, without which IPv6 ND cannot be guarded; install one that has (Debian: linux-image-amd64)',
       { cause: failure },
@@ -26,4 +26,9 @@ export async function loadBridgeNetfilter(): Promise<void> {
   }
   const calls = readdirSync(SYSCTLS).filter((name) => name.startsWith('bridge-nf-call-'));
   for (const name of calls) writeFileSync(join(SYSCTLS, name), '0');
+  return true;
+}
+
+export function hasBridgeNetfilter(): boolean {
+  return existsSync(CALL_IP6TABLES);
 }

@@ -1,5 +1,6 @@
 import type { HostConfig } from '../config/host-config.ts';
 import type { Link } from '../netlink/link.ts';
+import { parseGuestPort } from './guest-port.ts';
 
 export type Severity = 'ok' | 'warn' | 'fail';
 
@@ -142,9 +143,6 @@ function diagnoseLegacy({ legacyTables }: HostFacts): Diagnosis[] {
   ];
 }
 
-/** netback's names (libxl__device_nic_devname), and QEMU's for the twin. */
-const GUEST_PORT = /^(vif|tap)\d+\.\d+(-emu)?$/;
-
 function diagnoseBridges({ links, config }: HostFacts): Diagnosis[] {
   const untrusted: readonly string[] = 'value' in config ? config.value.untrustedPorts : [];
   const bridges = links.filter(({ kind }) => kind === 'bridge');
@@ -161,7 +159,7 @@ function diagnoseBridges({ links, config }: HostFacts): Diagnosis[] {
     const ports = links.filter(({ master }) => master === bridge.index);
     const uplinks = ports
       .map(({ name }) => name)
-      .filter((name) => !GUEST_PORT.test(name) && !untrusted.includes(name));
+      .filter((name) => parseGuestPort(name) === undefined && !untrusted.includes(name));
     const said =
       uplinks.length === 0 ? 'no uplink: its guests reach dom0 at most' : `uplink ${uplinks.join(', ')}`;
     return ok(`bridge ${bridge.name}`, said);

@@ -68,7 +68,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   checkpoint('filter');
   await filter(attachment, found);
   checkpoint('bridge');
-  const twin = twinOf(found.registry, name, found.entry);
+  const twin = twinOf(found.registry, found.entry);
   await joinBridge(rtnetlink, {
     port: { index: port.index, name, joined },
     bridge: bridge.index,

@@ -1,8 +1,10 @@
 import { type MacAddress, parseMac } from '../address/mac.ts';
 import { VifguardError } from '../errors.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
+import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
+import { type PortRecord, policyOf, type Registry, twinOf } from './registry.ts';
 
 /** What makes the bridge itself hold a guest to its MAC; bridge(8) has the names. */
 export interface BridgeLayer {
@@ -45,6 +47,11 @@ export function bridgeLayer(policy: GuardPolicy, twin: boolean): BridgeLayer {
   };
 }
 
+/** The bridge layer that a registered port should have. */
+export function layerOf(registry: Registry, record: PortRecord): BridgeLayer {
+  return bridgeLayer(policyOf(record), twinOf(registry, record) !== undefined);
+}
+
 /** As the kernel makes a port. */
 const PLAIN: Partial<BridgePortSettings> = {
   isolated: false,
@@ -80,27 +87,27 @@ export interface Membership {
 export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: Membership): Promise<void> {
   const { index } = port;
   await rtnetlink.setLink(index, { ...(port.joined ? {} : { master: bridge }), port: layer.settings });
+  const link = await rtnetlink.link(port.name);
+  if (link !== undefined) refuseUnkept(link, layer);
   await rtnetlink.flushFdb(index);
-  if (port.joined) await unpin(rtnetlink, index, layer.pinned);
+  if (link !== undefined && port.joined) await unpin(rtnetlink, link, layer.pinned);
   for (const address of layer.pinned) await rtnetlink.replaceFdb({ port: index, address });
-  await refuseUnkept(rtnetlink, port.name, layer);
 }
 
-/** Takes away static entries of an earlier policy's. */
-async function unpin(rtnetlink: Rtnetlink, port: number, kept: readonly MacAddress[]): Promise<void> {
-  const entries = await rtnetlink.fdb({ port });
-  const stale = entries.filter(
-    ({ state, self, address }) => state === 'static' && !self && !includes(kept, address),
-  );
-  for (const { address } of stale) await rtnetlink.deleteFdb({ port, address: parseMac(address) });
+/** Takes away entries of an earlier policy's, or of somebody else's, but for the port's own address. */
+async function unpin(
+  rtnetlink: Rtnetlink,
+  { index, address: own }: Link,
+  kept: readonly string[],
+): Promise<void> {
+  const entries = (await rtnetlink.fdb({ port: index })).filter(({ self, address }) => {
+    return !self && address !== own && !kept.includes(address);
+  });
+  for (const { address } of entries) await rtnetlink.deleteFdb({ port: index, address: parseMac(address) });
 }
 
-function includes(macs: readonly string[], address: string): boolean {
-  return macs.includes(address);
-}
-
-async function refuseUnkept(rtnetlink: Rtnetlink, name: string, { settings }: BridgeLayer): Promise<void> {
-  const differing = settingsDiffering((await rtnetlink.link(name))?.port ?? {}, settings);
+function refuseUnkept({ name, port = {} }: Link, { settings }: BridgeLayer): void {
+  const differing = settingsDiffering(port, settings);
   if (differing.length === 0) return;
   throw new VifguardError(
     `the kernel does not keep bridge port setting ${differing.join(', ')} of ${name}; vifguard needs Linux 5.16 or later`,

@@ -1,15 +1,13 @@
 import { xtables } from '../backends/xtables/backend.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
-import { bridgeLayer, joinBridge } from './bridge-layer.ts';
+import { joinBridge, layerOf } from './bridge-layer.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
 import {
   type PortKind,
   type PortRecord,
-  policyOf,
   type Registry,
   readRegistry,
-  twinOf,
   withoutIdleBridges,
   withoutPort,
   writeRegistry,
@@ -78,7 +76,8 @@ export async function closeLink(rtnetlink: Rtnetlink, name: string): Promise<voi
   if (link.master !== undefined && link.master !== 0) await rtnetlink.setLink(link.index, { master: 0 });
 }
 
-async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']): Promise<void> {
+/** Lets bridges call ip6tables again as they did before us. */
+export async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']): Promise<void> {
   for (const [name, { calledIp6tables }] of Object.entries(bridges)) {
     const bridge = await rtnetlink.link(name);
     if (bridge !== undefined) await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: calledIp6tables });
@@ -97,7 +96,7 @@ async function giveBack(rtnetlink: Rtnetlink, registry: Registry, gone: PortReco
     await joinBridge(rtnetlink, {
       port: { index: link.index, name, joined: true },
       bridge: link.master,
-      layer: bridgeLayer(policyOf(record), twinOf(registry, name, record) !== undefined),
+      layer: layerOf(registry, record),
     });
   }
 }

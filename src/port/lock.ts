@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VifguardError } from '../errors.ts';
@@ -48,7 +49,8 @@ async function acquire(file: FileHandle, path: string, { timeoutMs }: LockOption
   const deadline = performance.now() + timeoutMs;
   while (!tryLock(file.fd)) {
     if (performance.now() >= deadline) {
-      throw new LockTimeoutError(`cannot lock ${path} within ${timeoutMs} ms; ${await holder(file)}`);
+      const holder = (await lockHolder(path)) ?? 'another vifguard process may hold it';
+      throw new LockTimeoutError(`cannot lock ${path} within ${timeoutMs} ms; ${holder}`);
     }
     // Not all at the same moment, when many wait.
     await sleep(POLL_MS * (0.5 + Math.random()));
@@ -66,12 +68,20 @@ function tryLock(fd: number): boolean {
   }
 }
 
-/** Who has the lock, by /proc/locks (proc(5)): "1: FLOCK  ADVISORY  WRITE 708 08:01:2360 0 EOF". */
-async function holder(file: FileHandle): Promise<string> {
-  const { ino } = await file.stat();
-  const locks = await readFile('/proc/locks', 'utf8').catch(() => '');
-  const pid = new RegExp(`FLOCK .* (\\d+) \\S+:${ino} `).exec(locks)?.[1];
-  if (pid === undefined) return 'another vifguard process may hold it';
+/** Who holds the lock, as a clause, or undefined when nobody does. Takes nothing and makes nothing. */
+export async function lockHolder(path: string): Promise<string | undefined> {
+  const file = await stat(path).catch(() => undefined);
+  if (file === undefined) return undefined;
+  const pid = holderOf(await readFile('/proc/locks', 'utf8').catch(() => ''), file);
+  if (pid === undefined) return undefined;
   const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return `process ${pid} holds it (${command.replaceAll('\0', ' ').trim()})`;
+}
+
+/** /proc/locks (proc(5)) has lines such as "1: FLOCK  ADVISORY  WRITE 708 08:01:2360 0 EOF". */
+function holderOf(locks: string, { dev, ino }: Stats): string | undefined {
+  const hex = (part: number) => part.toString(16).padStart(2, '0');
+  // The kernel's MAJOR() and MINOR(), out of stat(2)'s encoding (new_encode_dev()).
+  const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
+  return new RegExp(`: FLOCK .* (\\d+) ${hex(major)}:${hex(minor)}:${ino} `).exec(locks)?.[1];
 }

@@ -107,11 +107,10 @@ export function withoutIdleBridges(registry: Registry): { kept: Registry; idle: 
     : { kept: { ...registry, bridges: split(true) }, idle: split(false) };
 }
 
-/** The other half of an HVM guest's vif, by its port's name. */
-export function twinOf(registry: Registry, name: string, record: PortRecord): string | undefined {
+/** The port of the other half of an HVM guest's vif. */
+export function twinOf(registry: Registry, { backendPath, kind }: PortRecord): string | undefined {
   return Object.entries(registry.ports).find(
-    ([port, other]) =>
-      port !== name && other.backendPath === record.backendPath && other.kind !== record.kind,
+    ([, other]) => other.backendPath === backendPath && other.kind !== kind,
   )?.[0];
 }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import test from 'ava';
 import fc from 'fast-check';
 import {
@@ -137,4 +138,27 @@ test('containment and overlap are those of address ranges', (t) => {
 test('derives the link-local address of a MAC', (t) => {
   t.is(formatPrefix(eui64LinkLocal(parseMac('00:16:3e:38:b4:ac'))), 'fe80::216:3eff:fe38:b4ac');
   t.is(formatPrefix(eui64LinkLocal(parseMac('02:00:00:00:00:01'))), 'fe80::ff:fe00:1');
+});
+
+test('takes for an address what node:net takes for one', (t) => {
+  const characters = fc.constantFrom(...'0123456789aAfF:.g ', '::', '192.0.2.1', '256');
+  const nearly = fc.array(characters, { maxLength: 20 }).map((parts) => parts.join(''));
+  const groups = fc.array(fc.constantFrom('0', 'db8', 'ffff', '10000', '', '192.0.2.1'), { maxLength: 10 });
+  const texts = fc.oneof(
+    fc.ipV4(),
+    fc.ipV6(),
+    nearly,
+    groups.map((parts) => parts.join(':')),
+  );
+  const familyRead = (text: string) => {
+    try {
+      return parsePrefix(text).family;
+    } catch {
+      return 0;
+    }
+  };
+  fc.assert(
+    fc.property(texts, (text) => t.is(familyRead(text), isIP(text))),
+    { numRuns: 20_000 },
+  );
 });

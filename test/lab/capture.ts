@@ -7,7 +7,8 @@ import { framesProgram } from './program.ts';
 
 /** Every frame that arrived at one place since the capture began. */
 export class Capture {
-  readonly #frames: Bytes[] = [];
+  #frames: Bytes[] = [];
+  readonly #flushes: (() => void)[] = [];
   readonly #child: ChildProcess;
   #wake: () => void = () => undefined;
   #arrived = this.#nextArrival();
@@ -20,6 +21,7 @@ export class Capture {
     let round: Bytes[] = [];
     // An empty line ends a round in which all sources were read: only then is the order of arrival whole.
     createInterface({ input: child.stdout ?? process.stdin }).on('line', (line) => {
+      if (line === 'flushed') return this.#flushes.shift()?.();
       if (line !== '') return round.push(fromHex(line));
       this.#frames.push(...round);
       round = [];
@@ -44,6 +46,17 @@ export class Capture {
 
   since(cursor: number): readonly Bytes[] {
     return this.#frames.slice(cursor);
+  }
+
+  /** What has arrived since the last time, once all of it is here; it is no longer kept. */
+  async take(): Promise<readonly Bytes[]> {
+    await new Promise<void>((resolve) => {
+      this.#flushes.push(resolve);
+      this.#child.stdin?.write('flush\n');
+    });
+    const frames = this.#frames;
+    this.#frames = [];
+    return frames;
   }
 
   /**

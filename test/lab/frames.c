@@ -4,7 +4,8 @@
  *   frames inject  IFACE              each stdin line, a frame in hex, is sent; answer "sent" or an errno name
  *                                     the line "link" is answered "up" or "down"
  *   frames capture SOURCE...          prints "ready", then each received frame in hex, its VLAN tag put back,
- *                                     and an empty line after each round through all sources
+ *                                     and an empty line after each round through all sources; a line on stdin
+ *                                     is answered "flushed" once all that had arrived is printed
  *   frames count   SOURCE... -- HEX...  counts received frames that hold a marker; prints one number per
  *                                     marker when stdin ends
  *   frames flood   IFACE N[s]         sends the frame on stdin N times, or for N seconds, and prints how
@@ -238,9 +239,20 @@ static ssize_t receive(struct source source, unsigned char *frame)
     return length;
 }
 
+/* How many lines have come on stdin, or -1 when it has ended. */
+static int lines_on_stdin(void)
+{
+    char text[256];
+    ssize_t length = read(STDIN_FILENO, text, sizeof text);
+    if (length <= 0) return -1;
+    int lines = 0;
+    for (ssize_t i = 0; i < length; i++) lines += text[i] == '\n';
+    return lines;
+}
+
 /* Calls `seen` for each frame until stdin ends, and then for those that had already arrived. */
 static void receive_until_eof(char **names, int count, void (*seen)(const unsigned char *, size_t),
-                              void (*round_over)(void))
+                              void (*round_over)(int lines))
 {
     static unsigned char frame[MAX_FRAME + VLAN_LENGTH];
     struct source sources[MAX_SOURCES];
@@ -252,19 +264,20 @@ static void receive_until_eof(char **names, int count, void (*seen)(const unsign
     }
     puts("ready");
     fflush(stdout);
-    for (bool open = true; open;) {
+    for (int lines = 0; lines >= 0;) {
         if (poll(polls, count + 1, -1) < 0) die("poll: %s", strerror(errno));
-        open = polls[0].revents == 0;
+        lines = polls[0].revents == 0 ? 0 : lines_on_stdin();
         for (int i = 0; i < count; i++)
             for (ssize_t length; (length = receive(sources[i], frame)) >= 0;)
                 if (length > 0) seen(frame, length);
-        round_over();
+        round_over(lines);
     }
 }
 
-static void end_round(void)
+static void end_round(int lines)
 {
     putchar('\n');
+    while (lines-- > 0) puts("flushed");
     fflush(stdout);
 }
 
@@ -283,8 +296,9 @@ static void count_markers(const unsigned char *frame, size_t length)
         if (memmem(frame, length, markers[i].bytes, markers[i].length)) markers[i].seen++;
 }
 
-static void keep_counting(void)
+static void keep_counting(int lines)
 {
+    (void)lines;
 }
 
 static int count(char **arguments, int number)

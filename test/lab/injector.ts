@@ -39,6 +39,14 @@ export class Injector {
     if (answer !== 'sent') throw new LabError(`${this.name} did not send a frame: ${answer}`);
   }
 
+  /** Sends many frames in one go, and gives the kernel's answer to each: `sent`, or an errno's name. */
+  async sendAll(frames: readonly Bytes[]): Promise<readonly string[]> {
+    this.#expectAlive();
+    const answers = frames.map(() => new Promise<string>((resolve) => this.#waiting.push(resolve)));
+    this.#child.stdin?.write(frames.map((frame) => `${toHex(frame)}\n`).join(''));
+    return Promise.all(answers);
+  }
+
   /** Whether the link is up and its queue open. */
   async isUp(): Promise<boolean> {
     return (await this.#ask('link')) === 'up';
@@ -48,10 +56,13 @@ export class Injector {
     this.#child.kill('SIGKILL');
   }
 
+  #expectAlive(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+    throw new LabError(`the injector on ${this.name} has ended`);
+  }
+
   #ask(line: string): Promise<string> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
-      throw new LabError(`the injector on ${this.name} has ended`);
-    }
+    this.#expectAlive();
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#child.stdin?.write(`${line}\n`);

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { LabError } from './error.ts';
 
 export interface RunOptions {
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   /** Milliseconds, after which the command is killed; 10 s unless told. */
   readonly timeout?: number;
   /** In addition to this program's own environment. */

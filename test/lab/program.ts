@@ -1,30 +1,36 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
-const SOURCE = fileURLToPath(new URL('frames.c', import.meta.url));
 const TARGET = fileURLToPath(new URL('../../build/lab/', import.meta.url));
 
-let program: Promise<string> | undefined;
+const programs = new Map<string, Promise<string>>();
 
-/** The path of the program made of frames.c; it is compiled when there is none of this very source. */
+/** The path of the program made of frames.c. */
 export function framesProgram(): Promise<string> {
-  program ??= compile();
+  return compiled(new URL('frames.c', import.meta.url));
+}
+
+/** The path of the program made of a C file; it is compiled when there is none of this very source. */
+export function compiled(source: URL): Promise<string> {
+  const program = programs.get(source.href) ?? compile(fileURLToPath(source));
+  programs.set(source.href, program);
   return program;
 }
 
-async function compile(): Promise<string> {
+async function compile(source: string): Promise<string> {
   const digest = createHash('sha256')
-    .update(await readFile(SOURCE))
+    .update(await readFile(source))
     .digest('hex')
     .slice(0, 12);
-  const path = `${TARGET}frames-${digest}`;
+  const path = `${TARGET}${basename(source, '.c')}-${digest}`;
   if (existsSync(path)) return path;
   await mkdir(TARGET, { recursive: true });
   const unfinished = `${path}.${process.pid}`;
-  await execa('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', unfinished, SOURCE]);
+  await execa('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', unfinished, source]);
   await rename(unfinished, path);
   return path;
 }

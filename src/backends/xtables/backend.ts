@@ -10,7 +10,7 @@ import { chainsOf, RefusedRulesError, readTables, restore } from './tools.ts';
 /** ebtables and ip6tables, in their nft variants. */
 export const xtables: Backend = {
   applyPort,
-  applyHost: (host) => rebuild(host),
+  applyHost: async (host) => write(host, await readPresent()),
   removeAll,
   drift: readDrift,
   list: readPortRules,
@@ -42,9 +42,11 @@ function hostAfter({ host, port, after }: PortChange): GuardedHost {
 /** @param port one that is on its way out, and no orphan. */
 async function rebuild(host: GuardedHost, port?: string): Promise<void> {
   const present = await readPresent();
-  await restore(
-    restoreInput({ tables: hostTables(withOrphans(host, present, port)), present, hooked: true }),
-  );
+  await write(withOrphans(host, present, port), present);
+}
+
+async function write(host: GuardedHost, present: Present): Promise<void> {
+  await restore(restoreInput({ tables: hostTables(host), present, hooked: true }));
 }
 
 async function removeAll(): Promise<void> {

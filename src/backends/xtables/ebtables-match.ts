@@ -41,13 +41,18 @@ function markOption(mark: number): string {
   return `--mark ${hex(mark)}/${hex(mark)}`;
 }
 
-/** ebt_arp compares addresses only in messages with 6-byte and 4-byte addresses (net/bridge/netfilter/ebt_arp.c). */
+const ANY_MAC = '00:00:00:00:00:00/00:00:00:00:00:00';
+
+/**
+ * Comparing sender MAC and address, with any if need be, is what makes ebt_arp look for a whole message
+ * with 6-byte and 4-byte addresses (net/bridge/netfilter/ebt_arp.c).
+ */
 function arpOptions(arp: NonNullable<Match['arp']>): readonly string[] {
   return [
     '--arp-htype 1 --arp-ptype 0x0800',
     ...(arp.operation === undefined ? [] : [`--arp-op ${arp.operation === 'request' ? 1 : 2}`]),
-    ...(arp.senderMac === undefined ? [] : [`--arp-mac-src ${arp.senderMac}`]),
-    ...(arp.sender === undefined ? [] : [`--arp-ip-src ${formatPrefix(arp.sender)}`]),
+    `--arp-mac-src ${arp.senderMac ?? ANY_MAC}`,
+    `--arp-ip-src ${arp.sender === undefined ? '0.0.0.0/0' : formatPrefix(arp.sender)}`,
     ...(arp.target === undefined ? [] : [`--arp-ip-dst ${formatPrefix(arp.target)}`]),
     ...(arp.gratuitous ? ['--arp-gratuitous'] : []),
   ];

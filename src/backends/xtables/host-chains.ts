@@ -13,6 +13,7 @@ import {
 } from './chains.ts';
 import { dispatchTree } from './dispatch.ts';
 import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
+import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
 import { JUDGED, portChains } from './port-chains.ts';
 
 type ChainEntry = readonly [string, readonly string[]];
@@ -110,6 +111,7 @@ function staticChains(): Partial<Tables> {
     ]),
     'ip6tables raw': new Map<string, readonly string[]>([
       ...reasons,
+      ...PACKET_END_CHAINS,
       [JUDGED, [`-j MARK --set-xmark 0x0/${hex(PENDING)}`]],
     ]),
   };
@@ -124,6 +126,7 @@ function bridgeChains({ bridges }: GuardedHost): Partial<Tables> {
       [
         'vg-raw',
         [
+          `-m mark --mark ${hex(MARK.upperLayer)}/${hex(MARK.upperLayer)} -j ${PACKET_END}`,
           `${pending} -j ${ROOT.neighborDiscovery}`,
           `${pending} -j ${reasonChain('unfiltered')}`,
           // dom0's NAT must not rewrite what is only bridged.

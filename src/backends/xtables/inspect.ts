@@ -21,15 +21,24 @@ function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables
   const missing = [...want.keys()].filter((chain) => !have.has(chain));
   // A shared chain stays when the last port that used it goes.
   const unexpected = [...have.keys()].filter((chain) => !want.has(chain) && !isShared(chain));
+  const chains = (kind: Drift['kind'], names: readonly string[]) =>
+    names.map((chain) => ofPort(chain, { where: table, kind, what: `chain ${chain}` }));
   return [
-    ...missing.map((what) => ({ where: table, kind: 'missing', what: `chain ${what}` }) as const),
-    ...unexpected.map((what) => ({ where: table, kind: 'unexpected', what: `chain ${what}` }) as const),
+    ...chains('missing', missing),
+    ...chains('unexpected', unexpected),
     ...[...want].flatMap(([chain, rules]) =>
       have.has(chain)
-        ? ruleDrift({ where: `${table} ${chain}`, have: have.get(chain) ?? [], want: rules })
+        ? ruleDrift({ where: `${table} ${chain}`, have: have.get(chain) ?? [], want: rules }).map((drift) =>
+            ofPort(chain, drift),
+          )
         : [],
     ),
   ];
+}
+
+function ofPort(chain: string, drift: Drift): Drift {
+  const port = portOf(chain);
+  return port === undefined ? drift : { ...drift, port };
 }
 
 function ruleDrift({

@@ -9,7 +9,7 @@ export function ip6tablesMatch(match: Match): string {
     ...(match.source === undefined ? [] : [`-s ${formatPrefix(match.source)}`]),
     ...(match.protocol === undefined ? [] : [`-p ${match.protocol}`]),
     ...(match.type === undefined ? [] : [`-m icmp6 --icmpv6-type ${match.type[0]}`]),
-    ...(match.fragmented ? ['-m ipv6header --soft --header frag'] : []),
+    ...(match.fragmented ? ['-m frag'] : []),
     ...(match.nd === undefined ? [] : [u32(ndTerms(match.nd.type, match.nd.option))]),
     ...(match.ndTarget === undefined ? [] : [u32(targetTerms(match.ndTarget))]),
   ].join(' ');

@@ -13,6 +13,8 @@ export const MARK = {
   neighborDiscovery: 0x4000_0000,
   /** A link-local source: ip6tables has still to look for fragments. */
   linkLocal: 0x2000_0000,
+  /** IPv6: ip6tables has still to find the upper layer before the packet's end. */
+  upperLayer: 0x0008_0000,
   /** From a guest that may not speak for the network. */
   peer: 0x1000_0000,
   /** From an isolated guest. */
@@ -31,7 +33,7 @@ export function verdictMark(reason: Reason): number {
   return ((Object.keys(REASONS).indexOf(reason) + 1) << 20) >>> 0;
 }
 
-export const PENDING = bits(MARK.neighborDiscovery, MARK.linkLocal);
+export const PENDING = bits(MARK.neighborDiscovery, MARK.linkLocal, MARK.upperLayer);
 
 /** All bits that are ours. */
 export const OURS = bits(VERDICT, ...Object.values(MARK));

@@ -4,7 +4,7 @@ import type { Match, RuleSet, Stage } from '../../rules/rule.ts';
 import { type Chains, portChain, ROOT, reasonChain, sharedChain, type Tables } from './chains.ts';
 import { ebtablesMatch } from './ebtables-match.ts';
 import { ip6tablesMatch } from './ip6tables-match.ts';
-import { acceptMarks, hex, MARK } from './marks.ts';
+import { acceptMarks, bits, hex, MARK } from './marks.ts';
 import { MARKED, markedDrops, type Rendered, renderShared, renderStage } from './stage-chains.ts';
 
 /** Short names of the stages: with a port's 15 characters a chain name has 6 left. */
@@ -23,10 +23,11 @@ const SHORT: Record<string, string> = {
 };
 
 type Family = 'arp' | 'ipv4' | 'ipv6';
+/** The most frequent first. */
 const FAMILIES: readonly (readonly [Family, string])[] = [
-  ['arp', 'a'],
   ['ipv4', '4'],
   ['ipv6', '6'],
+  ['arp', 'a'],
 ];
 
 /** What ebtables cannot judge, and the mark by which it hands such frames to ip6tables. */
@@ -64,9 +65,10 @@ function lockedChains(port: string, policy: GuardPolicy, rules: RuleSet): Partia
     root: ROOT.fromGuest,
     port,
     stages: rules.fromGuest,
-    accept: acceptWith(acceptMarks(rules.provenance, restricted)),
+    accept: (family) =>
+      acceptWith(bits(acceptMarks(rules.provenance, restricted), family === 'ipv6' ? MARK.upperLayer : 0)),
   });
-  const toGuest = direction({ root: ROOT.toGuest, port, stages: rules.toGuest, accept: '-j ACCEPT' });
+  const toGuest = direction({ root: ROOT.toGuest, port, stages: rules.toGuest, accept: () => '-j ACCEPT' });
   return {
     'ebtables nat': fromGuest,
     'ebtables filter': new Map([...toGuest, ...(restricted ? dom0Chain(port, rules) : [])]),
@@ -82,7 +84,8 @@ interface Direction {
   readonly root: string;
   readonly port: string;
   readonly stages: { readonly [key in 'link' | Family]: readonly Stage[] };
-  readonly accept: string;
+  /** The target that ends the way of a frame with its acceptance. */
+  readonly accept: (family?: Family) => string;
 }
 
 function direction(way: Direction): Chains {
@@ -94,7 +97,7 @@ function direction(way: Direction): Chains {
     return {
       chain,
       call: `${ebtablesMatch({ etherType: family })} -j ${chain}`,
-      rules: [...parts.flatMap(({ rules }) => rules), ...(endsOpen(stages[family]) ? [accept] : [])],
+      rules: [...parts.flatMap(({ rules }) => rules), ...(endsOpen(stages[family]) ? [accept(family)] : [])],
       chains: parts.flatMap(({ chains }) => [...chains]),
     };
   });
@@ -123,7 +126,8 @@ function renderPart(way: Direction, stage: Stage, family?: readonly [Family, str
   const prefix = family === undefined ? '' : `${family[1]}.`;
   if (isDeferred(stage)) return { rules: deferral(stage), chains: new Map() };
   if (!isShared(stage)) {
-    return renderStage(stage, portChain(root, port, `${prefix}${SHORT[stage.name]}`), { match, accept });
+    const dialect = { match, accept: accept(family?.[0]) };
+    return renderStage(stage, portChain(root, port, `${prefix}${SHORT[stage.name]}`), dialect);
   }
   const chain = sharedChain(family?.[1] ?? 'l', stage.shared);
   return {
@@ -171,6 +175,7 @@ function neighborDiscoveryChains(port: string, { fromGuest }: RuleSet): Chains {
     [
       root,
       [
+        `-m mark --mark ${hex(MARK.upperLayer)}/${hex(MARK.upperLayer)} -j ${reasonChain('ipv6-header-chain')}`,
         ...(fragments?.rules ?? []),
         `${isNd} -g ${JUDGED}`,
         ...nd.flatMap(({ rules }) => rules),

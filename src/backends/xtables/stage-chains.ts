@@ -1,6 +1,7 @@
-import type { Match, Stage, Verdict } from '../../rules/rule.ts';
+import type { Match, Rule, Stage, Verdict } from '../../rules/rule.ts';
 import { reasonChain } from './chains.ts';
 import { hex, VERDICT, verdictMark } from './marks.ts';
+import { withShortCuts } from './short-cuts.ts';
 
 /** How one table says things. */
 export interface Dialect {
@@ -38,8 +39,11 @@ export function renderShared(stage: Stage, match: (match: Match) => string): rea
     typeof verdict === 'string'
       ? '-j RETURN'
       : `-j mark --mark-or ${hex(verdictMark(verdict.drop))} --mark-target RETURN`;
-  const rules = stage.rules.map((rule) => `${match(rule.match)} ${target(rule.verdict)}`);
-  return stage.otherwise === 'pass' ? rules : [...rules, target(stage.otherwise)];
+  const lines = (rules: readonly Rule[]) =>
+    rules.map((rule) => `${match(rule.match)} ${target(rule.verdict)}`);
+  return stage.otherwise === 'pass'
+    ? lines(withShortCuts(stage.rules))
+    : [...lines(stage.rules), target(stage.otherwise)];
 }
 
 /** Drops what shared stages have marked, each reason by a rule of its own that counts. */

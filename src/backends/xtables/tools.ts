@@ -1,4 +1,4 @@
-import { ExecaError, execa } from 'execa';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { VifguardError } from '../../errors.ts';
 import type { TableName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
@@ -27,34 +27,33 @@ export async function restore(input: RestoreInput): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-/** @throws XtablesError */
-export async function run(program: string, args: readonly string[], input = ''): Promise<string> {
-  try {
-    const options = { env: ENVIRONMENT, extendEnv: false, timeout: TIMEOUT_MS, maxBuffer: 1 << 28 };
-    const { stdout } = await execa(program, args, { ...options, input });
-    return stdout;
-  } catch (cause) {
-    if (!(cause instanceof ExecaError)) throw cause;
-    throw explain(program, cause);
-  }
+/** Not by execa, which takes a fifth of the time of an event to load. @throws XtablesError */
+export function run(program: string, args: readonly string[], input = ''): Promise<string> {
+  const options = { env: ENVIRONMENT, timeout: TIMEOUT_MS, maxBuffer: 1 << 28 };
+  return new Promise((resolve, reject) => {
+    const { stdin } = execFile(program, args, options, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(explain(program, error, stderr));
+    });
+    // A program that ends without reading says why by its exit status.
+    stdin?.on('error', () => undefined).end(input);
+  });
 }
 
-function explain(program: string, error: ExecaError): XtablesError {
-  const cause = error.originalMessage ?? error.shortMessage;
+function explain(program: string, error: ExecFileException, stderr: string): XtablesError {
   if (error.code === 'ENOENT') {
-    return new XtablesError(`${program} is not installed; run "apt install iptables"`, { cause });
+    return new XtablesError(`${program} is not installed; run "apt install iptables"`, {
+      cause: error.message,
+    });
   }
-  if (error.timedOut) {
-    return new XtablesError(
-      `${program} did not finish within ${TIMEOUT_MS / 1000} s; see what it waits for`,
-      { cause },
-    );
+  if (error.killed) {
+    return new XtablesError(`${program} did not finish within ${TIMEOUT_MS / 1000} s; see what it waits for`);
   }
-  const [said = ''] = String(error.stderr ?? '')
-    .trim()
-    .split('\n');
+  const [said = ''] = stderr.trim().split('\n');
   const reason = said === '' ? '' : `: ${said}`;
-  return new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, { cause });
+  return new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, {
+    cause: `exit status ${error.code ?? error.signal}`,
+  });
 }
 
 /** What our tables hold, as lines in the form that the restore tools read: `:CHAIN POLICY` and `-A CHAIN RULE`. */

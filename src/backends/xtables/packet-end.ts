@@ -1,0 +1,42 @@
+import type { Chains } from './chains.ts';
+import { hex, MARK } from './marks.ts';
+
+/** The ip6tables chain that takes the mark `upperLayer` off a packet that holds its upper layer. */
+export const PACKET_END = 'vg-end';
+
+const WHOLE = 'vg-end-ok';
+const FIRST = 'vg-end-first';
+
+/** Both halves of the port space, as one range over all of it is left out by the tools. */
+const PORTS = ['0:32767', '32768:65535'];
+const WITH_PORTS = ['tcp', 'udp'];
+
+/**
+ * ebtables sees the whole frame, and so takes octets behind the IPv6 packet for its upper layer; with
+ * them, a first fragment could hide from ebtables what its receiver puts together. br_netfilter has
+ * cut them off when ip6tables comes to see the packet: here the upper layer has to be found once more
+ * (RFC 7112), as `holdsUpperLayer` of the model says. Later fragments hold none.
+ */
+export const PACKET_END_CHAINS: Chains = new Map([
+  [
+    PACKET_END,
+    [
+      ...WITH_PORTS.flatMap((protocol) =>
+        PORTS.map((range) => `-p ${protocol} -m ${protocol} --dport ${range} -g ${WHOLE}`),
+      ),
+      // Any type: the match itself wants the whole ICMPv6 header.
+      `-p ipv6-icmp -m icmp6 ! --icmpv6-type 255 -g ${WHOLE}`,
+      `-m frag --fragfirst -g ${FIRST}`,
+      `-m frag -g ${WHOLE}`,
+      `-g ${FIRST}`,
+    ],
+  ],
+  [
+    FIRST,
+    [
+      ...[...WITH_PORTS, 'ipv6-icmp'].map((protocol) => `-p ${protocol} -j RETURN`),
+      `! -p ipv6-nonxt -g ${WHOLE}`,
+    ],
+  ],
+  [WHOLE, [`-j MARK --set-xmark 0x0/${hex(MARK.upperLayer)}`]],
+]);

@@ -1,0 +1,151 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Drift } from '../backends/backend.ts';
+import { xtables } from '../backends/xtables/backend.ts';
+import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
+import { describeError, VifguardError } from '../errors.ts';
+import { openRtnetlink } from '../netlink/rtnetlink.ts';
+import { guardedHost } from '../port/guarded-host.ts';
+import { lockHolder } from '../port/lock.ts';
+import { type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
+import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
+import { hasBridgeNetfilter } from './bridge-netfilter.ts';
+import type { AnnouncedVif, HostState } from './inspection.ts';
+
+/** How long to read again while hotplug events change things, in milliseconds; one takes a tenth of that. */
+const PATIENCE_MS = 3_000;
+
+/** For what changes the host: as long as a hotplug event may take. */
+export const LOCK_OPTIONS = { timeoutMs: 30_000 };
+
+/** A host's state, and who was changing it all the while, if somebody was. */
+export interface Reading {
+  readonly state: HostState;
+  readonly busy: string | undefined;
+}
+
+/**
+ * Reads the host's state at rest; without the lock, so that no event ever waits for us, and changes
+ * nothing. What was read while an event came in between is read again: half an event would look like drift.
+ *
+ * @throws VifguardError when the registry, the host config or the kernel cannot be read.
+ */
+export async function readSettledState(): Promise<Reading> {
+  requireRoot();
+  const { untrustedPorts } = loadHostConfig();
+  const deadline = performance.now() + PATIENCE_MS;
+  // Ports that were missing in every reading: xl deletes a device, and calls us then.
+  let gone: readonly string[] | undefined;
+  for (;;) {
+    // An event takes the lock, writes the registry, and gives the lock back: in this order we miss none.
+    const before = await readVersion();
+    const busyBefore = await readHolder();
+    const state = await readHostState(untrustedPorts);
+    const busyAfter = await readHolder();
+    const missing = missingPorts(state);
+    gone = gone === undefined ? missing : gone.filter((port) => missing.includes(port));
+    const isMoving = before !== (await readVersion()) || missing.length > gone.length;
+    const busy = busyBefore ?? busyAfter ?? (isMoving ? 'guests come and go' : undefined);
+    const isSettled = busy === undefined && missing.length === 0;
+    if (isSettled || performance.now() >= deadline) return { state, busy };
+    await sleep(50);
+  }
+}
+
+/** @throws VifguardError */
+export function requireRoot(): void {
+  const uid = process.geteuid?.();
+  if (uid === 0) return;
+  throw new VifguardError(
+    `uid ${uid} may read neither the packet filter nor ${stateDirectory()}; run vifguard as root`,
+  );
+}
+
+function missingPorts({ registry, links }: HostState): string[] {
+  const names = new Set(links.map(({ name }) => name));
+  return Object.keys(registry.ports).filter((port) => !names.has(port));
+}
+
+async function readHolder(): Promise<string | undefined> {
+  return await lockHolder(join(stateDirectory(), 'lock'));
+}
+
+/** Tells one registry from the next; each is a file of its own. */
+async function readVersion(): Promise<string> {
+  const file = join(stateDirectory(), 'registry.json');
+  const stats = await stat(file, { bigint: true }).catch(() => undefined);
+  return `${stats?.ino} ${stats?.mtimeNs}`;
+}
+
+/** Reads the host's state as it is. @throws VifguardError */
+export async function readHostState(untrustedPorts: HostConfig['untrustedPorts']): Promise<HostState> {
+  const registry = await readRegistry(stateDirectory());
+  const [kernel, drops, drift, vifs] = await Promise.all([
+    readKernel(),
+    xtables.drops(),
+    readDrift(registry, untrustedPorts),
+    readVifs(),
+  ]);
+  return { registry, ...kernel, drops, drift, untrustedPorts, vifs };
+}
+
+async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {
+  const rtnetlink = await openRtnetlink();
+  try {
+    const links = await rtnetlink.links();
+    const bridges = links.filter(({ kind }) => kind === 'bridge');
+    const fdb = await Promise.all(bridges.map(({ index }) => rtnetlink.fdb({ master: index })));
+    return { links, fdb: fdb.flat() };
+  } finally {
+    await rtnetlink.close();
+  }
+}
+
+/** Undefined without br_netfilter: trying our rules would load it, which switches every bridge over. */
+async function readDrift(
+  registry: Registry,
+  untrustedPorts: HostConfig['untrustedPorts'],
+): Promise<readonly Drift[] | undefined> {
+  if (!registry.pinned && Object.keys(registry.ports).length === 0) return await xtables.drift(undefined);
+  if (!hasBridgeNetfilter()) return undefined;
+  return await xtables.drift(guardedHost(registry, untrustedPorts));
+}
+
+async function readVifs(): Promise<HostState['vifs']> {
+  try {
+    const store = await XenstoreClient.open();
+    try {
+      return { value: await announcedVifs(store) };
+    } finally {
+      store.close();
+    }
+  } catch (error) {
+    if (!(error instanceof VifguardError)) throw error;
+    return { problem: describeError(error) };
+  }
+}
+
+/** Relative to our own domain's path, which is the backend's. */
+async function announcedVifs(store: StoreView): Promise<AnnouncedVif[]> {
+  const numbers = async (path: string) =>
+    (await store.directory(path)).filter((name) => /^\d{1,5}$/.test(name)).map(Number);
+  const ofDomain = async (domid: number) => {
+    const [domain, handles] = await Promise.all([
+      store.read(`/local/domain/${domid}/name`),
+      numbers(`backend/vif/${domid}`),
+    ]);
+    return await Promise.all(
+      handles.map(async (handle) => {
+        const vifname = await store.read(`backend/vif/${domid}/${handle}/vifname`);
+        return {
+          domid,
+          handle,
+          ...(domain === undefined ? {} : { domain }),
+          ...(vifname === undefined ? {} : { vifname }),
+        };
+      }),
+    );
+  };
+  return (await Promise.all((await numbers('backend/vif')).map(ofDomain))).flat();
+}

@@ -1,0 +1,359 @@
+import { formatPrefix } from '../address/ip.ts';
+import type { Drift, Drops } from '../backends/backend.ts';
+import type { HostConfig } from '../config/host-config.ts';
+import type { BridgePortSettings } from '../netlink/bridge-port.ts';
+import type { FdbEntry } from '../netlink/fdb.ts';
+import type { Link } from '../netlink/link.ts';
+import type { AddressSet, GuardPolicy, Mode } from '../policy/guard-policy.ts';
+import { type BridgeLayer, layerOf, settingsDiffering } from '../port/bridge-layer.ts';
+import { type PortKind, type PortRecord, policyOf, type Registry } from '../port/registry.ts';
+import { parseGuestPort } from './guest-port.ts';
+
+/** A vif as the toolstack announced it in xenstore. */
+export interface AnnouncedVif {
+  readonly domid: number;
+  readonly handle: number;
+  readonly domain?: string;
+  readonly vifname?: string;
+}
+
+/** What vifguard guards by its own account, and what the kernel has of it. */
+export interface HostState {
+  readonly registry: Registry;
+  readonly links: readonly Link[];
+  readonly fdb: readonly FdbEntry[];
+  readonly drops: ReadonlyMap<string, Drops>;
+  /** How the packet filter differs; undefined when bridges cannot call ip6tables, and so nothing holds. */
+  readonly drift: readonly Drift[] | undefined;
+  /** The host config's untrusted ports. */
+  readonly untrustedPorts: HostConfig['untrustedPorts'];
+  readonly vifs: { readonly value: readonly AnnouncedVif[] } | { readonly problem: string };
+}
+
+/** One thing that is not as it should be. */
+export interface Finding {
+  /** The port, bridge, chain or service it is about. */
+  readonly subject: string;
+  readonly problem: string;
+  readonly remedy: string;
+  /** The guarded ports that it weakens. */
+  readonly ports: readonly string[];
+  /** Every rule or chain of it, when `problem` names only the first. */
+  readonly details: readonly string[];
+}
+
+/**
+ * guarded: held to its policy. down: the same, and administratively down. drifted: something is not as
+ * it should be. unguarded: a guest's port on a bridge that vifguard has no record of.
+ */
+export type PortState = 'guarded' | 'drifted' | 'down' | 'unguarded';
+
+/** One port of a guest. `--json` prints it as it is, so keys only ever come. */
+export interface PortReport {
+  readonly port: string;
+  readonly bridge: string;
+  readonly kind: PortKind;
+  readonly domain: string | null;
+  readonly domid: number | null;
+  readonly handle: number | null;
+  readonly mac: string | null;
+  readonly addresses: 'any' | readonly string[] | null;
+  readonly mode: Mode | null;
+  readonly state: PortState;
+  /** What is not as it should be, in words. */
+  readonly differences: readonly string[];
+  readonly drops: Drops;
+}
+
+export interface Inspection {
+  /** Unguarded ports first. */
+  readonly ports: readonly PortReport[];
+  readonly findings: readonly Finding[];
+}
+
+const HOST_UP = 'run "vifguard host up"';
+const RESTART = 'restart the guest, or "xl network-detach" and "xl network-attach" it';
+
+/** Compares the kernel with what vifguard should have put there. */
+export function inspect(state: HostState): Inspection {
+  const unguarded = unguardedPorts(state);
+  const findings = [
+    ...unguarded.map((link) => unguardedFinding(state, link)),
+    ...Object.entries(state.registry.ports).flatMap(([port, record]) => portFindings(state, port, record)),
+    ...Object.keys(state.registry.bridges).flatMap((bridge) => bridgeFindings(state, bridge)),
+    ...driftFindings(state),
+    ...('problem' in state.vifs ? [storeFinding(state.vifs.problem)] : []),
+  ];
+  const guarded = Object.entries(state.registry.ports).map(([port, record]) =>
+    reportGuarded(state, findings, port, record),
+  );
+  const reports = [...unguarded.map((link) => reportUnguarded(state, findings, link)), ...sorted(guarded)];
+  return { ports: reports, findings };
+}
+
+function sorted(reports: readonly PortReport[]): PortReport[] {
+  const byNumber = new Intl.Collator('en', { numeric: true });
+  return [...reports].sort(
+    (a, b) => byNumber.compare(a.bridge, b.bridge) || byNumber.compare(a.port, b.port),
+  );
+}
+
+function reportGuarded(
+  state: HostState,
+  findings: readonly Finding[],
+  port: string,
+  record: PortRecord,
+): PortReport {
+  const policy = policyOf(record);
+  const own = findings.filter(({ ports }) => ports.includes(port));
+  const up = linkNamed(state, port)?.up === true;
+  return {
+    port,
+    bridge: record.bridge,
+    kind: record.kind,
+    domain: record.domain ?? null,
+    domid: record.domid,
+    handle: record.handle,
+    mac: policy.mac,
+    addresses: addressesOf(policy),
+    mode: policy.mode,
+    state: own.length > 0 ? 'drifted' : up ? 'guarded' : 'down',
+    differences: own.map((finding) => differenceText(port, finding)),
+    drops: state.drops.get(port) ?? {},
+  };
+}
+
+function differenceText(port: string, { subject, problem }: Finding): string {
+  return subject === port ? problem : `${subject}: ${problem}`;
+}
+
+function addressesOf({ ipv4, ipv6 }: GuardPolicy): 'any' | string[] {
+  if (ipv4 === 'any' && ipv6 === 'any') return 'any';
+  const texts = (set: AddressSet, all: string) => (set === 'any' ? [all] : set.map(formatPrefix));
+  return [...texts(ipv4, '0.0.0.0/0'), ...texts(ipv6, '::/0')];
+}
+
+function reportUnguarded(state: HostState, findings: readonly Finding[], link: Link): PortReport {
+  const vif = identify(state, link.name);
+  const own = findings.filter(({ subject }) => subject === link.name);
+  return {
+    port: link.name,
+    bridge: masterOf(state, link)?.name ?? '',
+    kind: vif?.kind ?? 'vif',
+    domain: vif?.domain ?? null,
+    domid: vif?.domid ?? null,
+    handle: vif?.handle ?? null,
+    mac: null,
+    addresses: null,
+    mode: null,
+    state: 'unguarded',
+    differences: own.map(({ problem }) => problem),
+    drops: state.drops.get(link.name) ?? {},
+  };
+}
+
+function linkNamed({ links }: HostState, name: string): Link | undefined {
+  return links.find((link) => link.name === name);
+}
+
+function masterOf({ links }: HostState, { master }: Link): Link | undefined {
+  return links.find(({ index, kind }) => index === master && kind === 'bridge');
+}
+
+/** Guests' ports on any bridge: one that is meant to be open has mode=unlocked, and a record. */
+function unguardedPorts(state: HostState): Link[] {
+  return state.links.filter(
+    (link) =>
+      masterOf(state, link) !== undefined &&
+      !Object.hasOwn(state.registry.ports, link.name) &&
+      (identify(state, link.name) !== undefined || leftRules(state, link.name)),
+  );
+}
+
+/** Whose port it is, by its name or by the vifname that xenstore has of it. */
+function identify(state: HostState, name: string): (AnnouncedVif & { kind: PortKind }) | undefined {
+  const vifs = 'value' in state.vifs ? state.vifs.value : [];
+  const named = parseGuestPort(name);
+  const vif =
+    vifs.find(({ domid, handle }) => domid === named?.domid && handle === named.handle) ??
+    vifs.find(({ vifname }) => vifname !== undefined && (name === vifname || name === `${vifname}-emu`));
+  if (vif !== undefined) return { kind: named?.kind ?? (name === vif.vifname ? 'vif' : 'tap'), ...vif };
+  return named;
+}
+
+/** Ports on a bridge that have no record any more, and rules. */
+export function portsWithoutRecord(state: HostState): string[] {
+  return unguardedPorts(state)
+    .map(({ name }) => name)
+    .filter((name) => leftRules(state, name));
+}
+
+/** Whether the packet filter still has rules of a port that has no record any more. */
+function leftRules({ drift = [] }: HostState, name: string): boolean {
+  return drift.some(({ port, kind }) => port === name && kind === 'unexpected');
+}
+
+function unguardedFinding(state: HostState, link: Link): Finding {
+  const bridge = masterOf(state, link)?.name ?? 'a bridge';
+  return leftRules(state, link.name)
+    ? finding(
+        [link.name, `unguarded: on ${bridge}, and vifguard has rules but no record of it any more`],
+        `${HOST_UP}, which closes it; then ${RESTART}`,
+      )
+    : finding(
+        [link.name, `unguarded: on ${bridge}, and vifguard has no record of it`],
+        `set script=vif-guard in its vif spec, then ${RESTART}`,
+      );
+}
+
+function portFindings(state: HostState, port: string, record: PortRecord): Finding[] {
+  const link = linkNamed(state, port);
+  if (link === undefined) {
+    const remedy = 'run "xl network-detach" for it, or take its domain\'s left-overs away by "xl destroy"';
+    return [finding([port, 'the port is gone: there is no such device'], remedy, [port])];
+  }
+  const master = masterOf(state, link);
+  if (master?.name !== record.bridge) {
+    const where = master === undefined ? 'on no bridge' : `on bridge ${master.name}`;
+    return [finding([port, `is ${where}, should be on ${record.bridge}`], RESTART, [port])];
+  }
+  const layer = layerOf(state.registry, record);
+  return [...settingProblems(link, layer), ...fdbProblems(state.fdb, link, layer)].map((problem) =>
+    finding([port, problem], HOST_UP, [port]),
+  );
+}
+
+/** Whether the bridge's settings or forwarding entries of a port are not as they should be. */
+export function hasLayerProblem({ fdb }: HostState, link: Link, layer: BridgeLayer): boolean {
+  return [...settingProblems(link, layer), ...fdbProblems(fdb, link, layer)].length > 0;
+}
+
+function settingProblems({ port = {} }: Link, { settings }: BridgeLayer): string[] {
+  return settingsDiffering(port, settings).map(
+    (name) => `${name} is ${formatSetting(port[name])}, should be ${formatSetting(settings[name])}`,
+  );
+}
+
+/** A bridge port setting as bridge(8) writes it. */
+export function formatSetting(value: BridgePortSettings[keyof BridgePortSettings] | undefined): string {
+  if (value === undefined) return 'unknown to this kernel';
+  return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+}
+
+/** A forwarding entry of a port, as it is (null: there is none) and as it should be. */
+export interface FdbComparison {
+  readonly address: string;
+  readonly is: FdbEntry['state'] | null;
+  /** null: there should be none. `dynamic` may come and go. */
+  readonly should: 'static' | 'dynamic' | null;
+}
+
+/** A port that learns may hold what it has learned; any other its pinned MACs alone. */
+export function compareFdb(fdb: readonly FdbEntry[], link: Link, layer: BridgeLayer): FdbComparison[] {
+  const entries = new Map(guestEntries(fdb, link).map(({ address, state }) => [address, state]));
+  const pinned: readonly string[] = layer.pinned;
+  const others = [...entries].filter(([address]) => !pinned.includes(address));
+  return [
+    ...pinned.map((address) => ({ address, is: entries.get(address) ?? null, should: 'static' as const })),
+    ...others.map(([address, is]) => ({
+      address,
+      is,
+      should: layer.settings.learning && is === 'dynamic' ? ('dynamic' as const) : null,
+    })),
+  ];
+}
+
+/** The forwarding entries of a port without those for its own address. */
+function guestEntries(fdb: readonly FdbEntry[], link: Link): FdbEntry[] {
+  return fdb.filter(
+    ({ port, self, address, state }) =>
+      port === link.index && !self && !(state === 'permanent' && address === link.address),
+  );
+}
+
+function fdbProblems(fdb: readonly FdbEntry[], link: Link, layer: BridgeLayer): string[] {
+  return compareFdb(fdb, link, layer)
+    .filter(({ is, should }) => is !== should)
+    .map(({ address, is, should }) => {
+      if (is === null) return `${address} has no ${should} FDB entry`;
+      return should === null
+        ? `${address} has a ${is} FDB entry, should have none`
+        : `${address} has a ${is} FDB entry, should have a ${should} one`;
+    });
+}
+
+function bridgeFindings(state: HostState, name: string): Finding[] {
+  const ports = Object.entries(state.registry.ports).flatMap(([port, { bridge }]) =>
+    bridge === name ? [port] : [],
+  );
+  const bridge = linkNamed(state, name);
+  if (bridge?.kind !== 'bridge') {
+    const remedy = 'make the bridge, and restart its guests; or detach them';
+    return [finding([name, 'there is no such bridge'], remedy, ports)];
+  }
+  const problem = 'nf_call_ip6tables is off, should be on: its guests lose IPv6';
+  const calls = bridge.bridge?.nfCallIp6tables === true;
+  return [...(calls ? [] : [finding([name, problem], HOST_UP, ports)]), ...isolatedUplinks(state, bridge)];
+}
+
+/** Isolated ports do not reach each other. */
+function isolatedUplinks(state: HostState, bridge: Link): Finding[] {
+  const untrusted: readonly string[] = state.untrustedPorts;
+  return state.links
+    .filter(({ name, master, port }) => {
+      const isGuests = Object.hasOwn(state.registry.ports, name) || identify(state, name) !== undefined;
+      return master === bridge.index && port?.isolated === true && !isGuests && !untrusted.includes(name);
+    })
+    .map(({ name }) =>
+      finding(
+        [name, `the uplink of ${bridge.name} is isolated: isolated guests do not reach it`],
+        `run "bridge link set dev ${name} isolated off"`,
+      ),
+    );
+}
+
+function driftFindings({ registry, drift }: HostState): Finding[] {
+  const ports = Object.keys(registry.ports);
+  if (drift === undefined) {
+    const problem = 'not loaded: bridges do not call ip6tables, and guests lose IPv6';
+    return [finding(['br_netfilter', problem], HOST_UP, ports)];
+  }
+  const isExpected = registry.pinned || ports.length > 0;
+  const groups = groupBy(drift, ({ where, kind, port = '' }) => `${where}\n${kind}\n${port}`);
+  return groups.map(([first, ...more]) => {
+    const { where, kind, what, port } = first;
+    const count = more.length === 0 ? '' : ` (and ${more.length} more)`;
+    const remedy = isExpected ? HOST_UP : 'run "vifguard host down"';
+    const weakened = port === undefined ? ports : ports.filter((name) => name === port);
+    const details = [first, ...more].map((one) => one.what);
+    return { ...finding([where, `${kind}: ${what}${count}`], remedy, weakened), details };
+  });
+}
+
+type NonEmpty<Item> = readonly [Item, ...Item[]];
+
+function groupBy<Item>(items: readonly Item[], key: (item: Item) => string): NonEmpty<Item>[] {
+  const groups = new Map<string, [Item, ...Item[]]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group === undefined) groups.set(key(item), [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
+}
+
+function storeFinding(problem: string): Finding {
+  return finding(
+    ['xenstored', `${problem}: an unguarded vif with a vifname goes unseen`],
+    'run "systemctl start xenstored"',
+  );
+}
+
+/** @param ports those that it weakens; none unless told. */
+function finding(
+  [subject, problem]: readonly [subject: string, problem: string],
+  remedy: string,
+  ports: readonly string[] = [],
+): Finding {
+  return { subject, problem, remedy, ports, details: [] };
+}

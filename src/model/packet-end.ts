@@ -1,0 +1,45 @@
+import { PROTOCOL } from '../rules/protocols.ts';
+import { EXTENSIONS, HEADER, headerLength, isLaterFragment } from './header-chain.ts';
+import { IPV6_HEADER_LENGTH } from './ipv6.ts';
+import { type Octets, readField, readU8 } from './octets.ts';
+
+/** How much of an upper-layer header has to be there: the ports, or all of ICMPv6's (icmp6_match in ip6_tables.c). */
+const UPPER_LAYERS = new Map<number, number>([
+  [PROTOCOL.tcp, 4],
+  [PROTOCOL.udp, 4],
+  [PROTOCOL.icmpv6, 8],
+]);
+
+/**
+ * Whether a packet without trailer holds its upper layer, or is a later fragment (RFC 7112), as
+ * ipv6_find_hdr and ip6t_frag find it. What an authentication header protects is its receiver's to check.
+ */
+export function holdsUpperLayer(packet: Octets): boolean {
+  let protocol = readU8(packet, 6) ?? HEADER.none;
+  let offset = IPV6_HEADER_LENGTH;
+  let first = false;
+  let authenticated = false;
+  const holds = (length: number) => readField(packet, offset, length) !== undefined;
+  while (EXTENSIONS.has(protocol)) {
+    if (protocol === HEADER.none) return authenticated;
+    if (!holds(shortest(protocol, first))) return authenticated && first;
+    const next = readU8(packet, offset) ?? HEADER.none;
+    if (protocol === HEADER.fragment) {
+      // Behind a first Fragment header, nft counts ports from the wrong place, and ip6tables no ICMPv6.
+      if (isLaterFragment(packet, offset)) {
+        return !first || authenticated || !(EXTENSIONS.has(next) || next === PROTOCOL.icmpv6);
+      }
+      first = true;
+    }
+    authenticated ||= protocol === HEADER.authentication;
+    offset += headerLength(protocol, readU8(packet, offset + 1) ?? 0);
+    protocol = next;
+  }
+  const length = UPPER_LAYERS.get(protocol);
+  return authenticated || length === undefined || holds(length);
+}
+
+function shortest(protocol: number, afterFragment: boolean): number {
+  if (protocol === HEADER.fragment) return afterFragment ? 4 : 8;
+  return protocol === HEADER.routing ? 4 : 2;
+}

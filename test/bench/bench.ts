@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import Table from 'cli-table3';
+import type { Guest } from '../lab/guest.ts';
+import { Lab } from '../lab/lab.ts';
+import { XEN_ROOT } from '../lab/xenstored.ts';
+import { Crowd, writeDomainConfig } from './crowd.ts';
+import { type Cost, EMPTY_NODE, type EventCosts, measure, measureEvents } from './event-time.ts';
+import { type Summary, summarize } from './statistics.ts';
+import { measureThroughput, prepareThroughput, type Throughput } from './throughput.ts';
+
+/** Xen's own hotplug script, as Debian ships it. */
+const VIF_BRIDGE = join(XEN_ROOT, 'etc/xen/scripts/vif-bridge');
+
+const EVENT_ROUNDS = 15;
+const THROUGHPUT_ROUNDS = 15;
+
+/** How many guests are there: attached by vifguard, one of them floods. */
+const CROWDS = [1, 100, 1000] as const;
+
+/** One thing measured both ways, round by round in turn, so that what disturbs the machine disturbs both. */
+interface Comparison {
+  readonly what: string;
+  readonly guests: number;
+  readonly unit: 'ms' | 'kpps';
+  readonly peer: Summary;
+  readonly ours: Summary;
+}
+
+function compare(
+  label: Pick<Comparison, 'what' | 'guests' | 'unit'>,
+  rounds: readonly { readonly peer: number; readonly ours: number }[],
+): Comparison {
+  return {
+    ...label,
+    peer: summarize(rounds.map(({ peer }) => peer)),
+    ours: summarize(rounds.map(({ ours }) => ours)),
+  };
+}
+
+async function repeat<T>(times: number, run: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  while (results.length < times) results.push(await run());
+  return results;
+}
+
+async function compareEvents(visitor: Guest, guests: number): Promise<Comparison[]> {
+  const rounds = await repeat(EVENT_ROUNDS, async () => ({
+    peer: await measureEvents(visitor, VIF_BRIDGE),
+    ours: await measureEvents(visitor, visitor.lab.script),
+  }));
+  return (['online', 'offline'] as const).flatMap((event) =>
+    (['wall', 'cpu'] as const).map((time) => {
+      const pick = (costs: EventCosts) => costs[event][time];
+      const what = `${event}, ${time === 'cpu' ? 'CPU' : time} time`;
+      const values = rounds.map(({ peer, ours }) => ({ peer: pick(peer), ours: pick(ours) }));
+      return compare({ what, guests, unit: 'ms' }, values);
+    }),
+  );
+}
+
+async function compareThroughput(unguarded: Guest, guarded: Guest, guests: number): Promise<Comparison[]> {
+  const rounds = await repeat(THROUGHPUT_ROUNDS, async () => ({
+    peer: await measureThroughput(unguarded),
+    ours: await measureThroughput(guarded),
+  }));
+  return (['fromGuest', 'toGuest'] as const).map((direction) => {
+    const pick = (throughput: Throughput) => throughput[direction] / 1000;
+    const what = `64-byte packets, ${direction === 'fromGuest' ? 'from' : 'to'} the guest`;
+    const values = rounds.map(({ peer, ours }) => ({ peer: pick(peer), ours: pick(ours) }));
+    return compare({ what, guests, unit: 'kpps' }, values);
+  });
+}
+
+/** A lab whose first guest is attached by that script. */
+async function openLab(script?: string): Promise<{ lab: Lab; guest: Guest }> {
+  const lab = await Lab.open(script === undefined ? {} : { script });
+  await lab.writeFile('vif-guard.conf', `domain_configs = [ "${lab.dir}" ]\n`);
+  // vif-bridge wants a place for its log.
+  await lab.dom0.namespace.run('sh', ['-c', 'mount -t tmpfs tmpfs /var/log && mkdir /var/log/xen']);
+  const guest = await lab.guest({ domid: 1537, ip: '192.0.2.43 2001:db8:0:ffff::43' });
+  return { lab, guest };
+}
+
+async function attach(guest: Guest): Promise<void> {
+  const { exitCode, stderr } = await guest.online();
+  if (exitCode !== 0) throw new Error(stderr);
+  await prepareThroughput(guest);
+}
+
+async function bench(): Promise<void> {
+  const { lab, guest: guarded } = await openLab();
+  const { lab: plainLab, guest: unguarded } = await openLab(VIF_BRIDGE);
+  const crowd = await Crowd.start(lab);
+  try {
+    const visitor = await lab.guest({ domid: 1648, ip: '192.0.2.44 2001:db8:0:ffff::44' });
+    await writeDomainConfig(lab, visitor.vif);
+    await Promise.all([guarded, unguarded].map(attach));
+    const results: Comparison[] = [];
+    for (const guests of CROWDS) {
+      await crowd.growTo(guests - 1);
+      if (guests !== 100) results.push(...(await compareEvents(visitor, guests)));
+      results.push(...(await compareThroughput(unguarded, guarded, guests)));
+    }
+    const node = await repeat(EVENT_ROUNDS, () => measure(lab, EMPTY_NODE));
+    await report(results, node);
+  } finally {
+    await crowd.stop();
+    await Promise.all([lab.stop(), plainLab.stop()]);
+  }
+}
+
+async function report(results: readonly Comparison[], node: readonly Cost[]): Promise<void> {
+  const table = new Table({
+    head: ['', 'guests', 'unguarded', 'vifguard', 'ratio'],
+    colAligns: ['left', 'right', 'right', 'right', 'right'],
+    style: { head: [], border: [] },
+  });
+  for (const { what, guests, unit, peer, ours } of [...results].sort((a, b) =>
+    a.unit.localeCompare(b.unit),
+  )) {
+    const ratio = (ours.median / peer.median).toFixed(2);
+    table.push([what, guests, `${show(peer)} ${unit}`, `${show(ours)} ${unit}`, ratio]);
+  }
+  console.log(table.toString());
+  console.log(`An empty node program: ${show(summarize(node.map(({ wall }) => wall)))} ms.`);
+  console.log('Medians, and in parentheses the quartiles.');
+  console.log(await machine());
+}
+
+function show({ median, quartiles: [low, high] }: Summary): string {
+  return `${median.toFixed(0)} (${low.toFixed(0)}-${high.toFixed(0)})`;
+}
+
+async function machine(): Promise<string> {
+  const [cpu] = cpus();
+  const debian = (await readFile('/etc/debian_version', 'utf8')).trim();
+  const memory = (totalmem() / 2 ** 30).toFixed(0);
+  const date = new Date().toISOString().slice(0, 10);
+  return `${date}: ${cpus().length} x ${cpu?.model.trim()}, ${memory} GiB; Debian ${debian}, Linux ${release()}, node ${process.version}`;
+}
+
+await bench();

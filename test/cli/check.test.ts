@@ -1,0 +1,242 @@
+import test, { type ExecutionContext } from 'ava';
+import type { Finding } from '../../src/host/inspection.ts';
+import { type Lab, startLab } from '../lab/lab.ts';
+import { guardedGuest, useDomainConfigs, vifguard, vifguardJson } from './vifguard.ts';
+
+interface Check {
+  readonly ok: boolean;
+  readonly checked: { readonly ports: number; readonly bridges: number };
+  readonly busy: string | null;
+  readonly findings: readonly Finding[];
+}
+
+const checkOf = (lab: Lab) => vifguardJson<Check>(lab, 'check');
+
+const problems = ({ findings }: Check) => findings.map(({ subject, problem }) => `${subject}: ${problem}`);
+
+async function labWithGuest(t: ExecutionContext): Promise<Lab> {
+  const lab = await startLab(t);
+  await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41 2001:db8:0:ffff::41' });
+  return lab;
+}
+
+/** What somebody did, and what check says of it. */
+interface Change {
+  readonly command: string;
+  readonly says: readonly RegExp[];
+  /** The state of vif1.0 while it lasts; drifted unless told. */
+  readonly state?: 'guarded';
+}
+
+const REPAIRABLE: Readonly<Record<string, Change>> = {
+  'a rule of a port deleted': {
+    command: 'ebtables -t nat -D vg-in:vif1.0 -j vg-in:vif1.0/id',
+    says: [/^ebtables nat vg-in:vif1\.0: missing: -A vg-in:vif1\.0 -j vg-in:vif1\.0\/id$/],
+  },
+  'a port left out of the tree': {
+    command: 'ebtables -t nat -D vg-in -i vif1.0 -j vg-in:vif1.0',
+    says: [/^ebtables nat vg-in: missing: -A vg-in -i vif1\.0 /],
+  },
+  'a rule of an ip6tables chain deleted': {
+    command: 'ip6tables -t raw -D vg-nd:vif1.0 -j vg-nd:vif1.0/tgt',
+    says: [/^ip6tables raw vg-nd:vif1\.0: missing: /],
+  },
+  "somebody's rule in front of our hook": {
+    command: 'ebtables -t nat -I PREROUTING -i vif1.0 -j ACCEPT',
+    says: [/^ebtables nat PREROUTING: unexpected: -A PREROUTING -i vif1\.0 -j ACCEPT \(in front of ours\)$/],
+  },
+  'our hook taken away': {
+    command: 'ebtables -t filter -D FORWARD -j vg-forward',
+    says: [/^ebtables filter FORWARD: missing: -A FORWARD -j vg-forward$/],
+  },
+  'all tables flushed': {
+    command: 'nft flush ruleset',
+    says: [/^ebtables nat: missing: chain vg-in /, /^ip6tables raw PREROUTING: missing: /],
+  },
+  'a bridge flag changed': {
+    command: 'bridge link set dev vif1.0 isolated off',
+    says: [/^vif1\.0: isolated is off, should be on$/],
+  },
+  'the port unlocked': {
+    command: 'bridge link set dev vif1.0 locked off learning on',
+    says: [/^vif1\.0: locked is off, should be on$/, /^vif1\.0: learning is on, should be off$/],
+  },
+  'the static FDB entry deleted': {
+    command: 'bridge fdb del 00:16:3e:00:01:00 dev vif1.0 master',
+    says: [/^vif1\.0: 00:16:3e:00:01:00 has no static FDB entry$/],
+  },
+  'a MAC of somebody else on the port': {
+    command: 'bridge fdb add 00:16:3e:66:66:66 dev vif1.0 master dynamic',
+    says: [/^vif1\.0: 00:16:3e:66:66:66 has a dynamic FDB entry, should have none$/],
+  },
+  'nf_call_ip6tables switched off': {
+    command: 'ip link set xenbr0 type bridge nf_call_ip6tables 0',
+    says: [/^xenbr0: nf_call_ip6tables is off/],
+  },
+};
+
+const OTHERS: Readonly<Record<string, Change>> = {
+  'the port taken off its bridge': {
+    command: 'ip link set vif1.0 nomaster',
+    says: [/^vif1\.0: is on no bridge, should be on xenbr0$/],
+  },
+  'the port on another bridge': {
+    command: 'ip link add other type bridge; ip link set vif1.0 master other',
+    says: [/^vif1\.0: is on bridge other, should be on xenbr0$/],
+  },
+  'the port gone': {
+    command: 'ip link delete vif1.0',
+    says: [/^vif1\.0: the port is gone/],
+  },
+  'the uplink isolated': {
+    command: 'bridge link set dev uplink0 isolated on',
+    says: [/^uplink0: the uplink of xenbr0 is isolated/],
+    state: 'guarded',
+  },
+  'a guest with another script': {
+    command: 'ip link add vif7.0 type veth peer name peer7; ip link set vif7.0 master xenbr0 up',
+    says: [/^vif7\.0: unguarded: on xenbr0/],
+    state: 'guarded',
+  },
+};
+
+/** Does it, and gives what check says of it. */
+async function shown(
+  t: ExecutionContext,
+  lab: Lab,
+  name: string,
+  { command, says, state }: Change,
+): Promise<string[]> {
+  await lab.dom0.namespace.run('sh', ['-ec', command]);
+  const said = problems(await checkOf(lab));
+  for (const pattern of says) {
+    t.true(
+      said.some((line) => pattern.test(line)),
+      `${name}: ${pattern} in\n${said.join('\n')}`,
+    );
+  }
+  const { exitCode, stdout } = await vifguard(lab, ['check']);
+  t.is(exitCode, 1, name);
+  const lines = stdout.split('\n');
+  t.is(lines.length, said.length, `${name}: one line for each`);
+  for (const line of lines) t.regex(line, /^\S.*: .*; .*(run|restart|set|make)/);
+  const { ports } = await vifguardJson<{ ports: { port: string; state: string }[] }>(lab, 'status');
+  t.is(ports.find(({ port }) => port === 'vif1.0')?.state, state ?? 'drifted', name);
+  return said;
+}
+
+test('check shows what somebody changed, and host up puts it right', async (t) => {
+  const lab = await labWithGuest(t);
+  t.deepEqual(problems(await checkOf(lab)), []);
+  for (const [name, change] of Object.entries(REPAIRABLE)) {
+    await shown(t, lab, name, change);
+    t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0, name);
+    t.deepEqual(problems(await checkOf(lab)), [], name);
+  }
+});
+
+for (const [name, change] of Object.entries(OTHERS)) {
+  test(`check shows ${name}, which host up leaves as it is`, async (t) => {
+    const lab = await labWithGuest(t);
+    const said = await shown(t, lab, name, change);
+    const { exitCode, stderr } = await vifguard(lab, ['host', 'up']);
+    t.is(exitCode, 0);
+    t.is(stderr.split('\n').length, said.length);
+    t.deepEqual(problems(await checkOf(lab)), said);
+  });
+}
+
+test('check is clean with guests of every kind of policy, and after each of them has left', async (t) => {
+  const lab = await startLab(t, { bridges: ['xenbr0', 'xenbr1'] });
+  await useDomainConfigs(lab);
+  t.regex((await vifguard(lab, ['check'])).stdout, /^all well: no port is guarded, .* no rule of vifguard/);
+  const policies: Readonly<Record<string, string>> = {
+    plain: '',
+    router: 'role=router,peers=open',
+    dhcp: 'role=dhcp-server',
+    vrrp: 'vrrp=51 192.0.2.201',
+    prefixes: 'ip=198.51.100.0/24 2001:db8:1::/64,mac=00:16:3e:77:00:01',
+    icmp: 'dom0=icmp,dhcp=off,link-local=any',
+    none: 'dom0=none,link-local=listed',
+    any: 'ip=any',
+    unlocked: 'mode=unlocked',
+    disabled: 'mode=disabled',
+  };
+  const guests = [];
+  for (const [index, [name, directives]] of Object.entries(policies).entries()) {
+    const bridge = index % 2 === 0 ? 'xenbr0' : 'xenbr1';
+    const ip = name === 'any' ? {} : { ip: `192.0.2.${50 + index} 2001:db8:0:ffff::${50 + index}` };
+    guests.push(await guardedGuest(lab, { domid: index + 1, name, bridge, ...ip }, directives));
+  }
+  guests.push(await guardedGuest(lab, { domid: 31, name: 'hvm', type: 'vif_ioemu', ip: '192.0.2.90' }));
+  guests.push(await guardedGuest(lab, { domid: 32, name: 'named', vifname: 'front-door', ip: '192.0.2.91' }));
+  const all = await checkOf(lab);
+  t.deepEqual(problems(all), []);
+  t.deepEqual(all.checked, { ports: 13, bridges: 2 });
+  const { exitCode, stdout } = await vifguard(lab, ['check']);
+  t.is(exitCode, 0);
+  t.regex(stdout, /^all well: 13 ports on 2 bridges guarded; tables, hooks, bridge flags/);
+  for (const guest of guests) {
+    t.is((await guest.offline()).exitCode, 0, guest.name);
+    await guest.forget();
+    t.deepEqual(problems(await checkOf(lab)), [], `after ${guest.name}`);
+  }
+  t.deepEqual((await checkOf(lab)).checked, { ports: 0, bridges: 0 });
+});
+
+test('check works while events run, and calls none of them drift', async (t) => {
+  const lab = await labWithGuest(t);
+  const others = await Promise.all(
+    [2, 3, 4, 5, 6, 7].map((domid) => lab.guest({ domid, name: `web${domid}`, ip: `192.0.2.4${domid}` })),
+  );
+  let events = true;
+  const storm = (async () => {
+    const codes = [];
+    for (const guest of others) codes.push((await guest.online()).exitCode);
+    for (const guest of others) codes.push((await guest.offline()).exitCode);
+    events = false;
+    return codes;
+  })();
+  let checks = 0;
+  while (events) {
+    const { stdout } = await vifguard(lab, ['check', '--json']);
+    const check = JSON.parse(stdout) as Check;
+    if (check.busy === null) t.deepEqual(problems(check), []);
+    checks += 1;
+  }
+  t.deepEqual(await storm, Array(12).fill(0));
+  t.true(checks > 1, `${checks} checks`);
+});
+
+test('an event that hangs does not keep check from answering', async (t) => {
+  const lab = await labWithGuest(t);
+  lab.dom0.namespace.spawn('flock', ['/run/vifguard/lock', 'sleep', '60']);
+  const locked = () => lab.exec('flock', ['--nonblock', '/run/vifguard/lock', 'true']);
+  while ((await locked()).exitCode === 0);
+  const { exitCode, stdout, stderr } = await vifguard(lab, ['check']);
+  t.is(exitCode, 0);
+  t.regex(stdout, /^all well/);
+  t.regex(stderr, /an event is under way and may show as drift: process \d+ holds it \(.*sleep 60\)/);
+});
+
+test('the verbs that read change nothing', async (t) => {
+  const lab = await startLab(t);
+  const readAll = async () => {
+    for (const args of [
+      ['status'],
+      ['status', '--json'],
+      ['check'],
+      ['show', 'vif1.0'],
+      ['show', 'vif1.0', '--json'],
+    ]) {
+      await vifguard(lab, args);
+    }
+  };
+  const fresh = await lab.residue();
+  await readAll();
+  t.deepEqual(await lab.residue(), fresh);
+  await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const before = await lab.residue();
+  await readAll();
+  t.deepEqual(await lab.residue(), before);
+});

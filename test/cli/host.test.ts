@@ -1,0 +1,144 @@
+import test from 'ava';
+import * as f from '../frames/index.ts';
+import type { Guest } from '../lab/guest.ts';
+import { type Lab, startLab } from '../lab/lab.ts';
+import { GATEWAY } from '../lab/segment.ts';
+import { ping } from '../lab/traffic.ts';
+import { guardedGuest, vifguard } from './vifguard.ts';
+
+/** A frame of the guest's own, which is lawful: it arrives unless the port is closed. */
+function lawful(guest: Guest) {
+  const { ip = '' } = guest.addresses;
+  const payload = f.ipv4({ src: ip, dst: '192.0.2.255' }, f.udp({ srcPort: 9, dstPort: 9 }, f.marker()));
+  return f.ethernet({ src: guest.mac, dst: f.BROADCAST }, payload);
+}
+
+/** The tools make tables when they first write to them, and leave them empty. */
+async function makeEmptyTables(lab: Lab): Promise<void> {
+  const chains = ['ebtables -t nat', 'ebtables -t filter', 'ip6tables -t raw', 'ip6tables -t filter'];
+  const commands = chains.map((command) => `${command} -N mine; ${command} -X mine`);
+  await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n')]);
+}
+
+test('host up comes before the first guest, host down after the last, and each once is enough', async (t) => {
+  const lab = await startLab(t);
+  await makeEmptyTables(lab);
+  const before = await lab.residue();
+  const up = await vifguard(lab, ['host', 'up']);
+  t.is(up.exitCode, 0, up.stderr);
+  t.regex(up.stdout, /^packet filter: written \(\d+ differences\)$/m);
+  const set = await lab.residue();
+  t.notDeepEqual(set.ebtables, before.ebtables);
+  t.deepEqual(await vifguard(lab, ['host', 'up']), {
+    exitCode: 0,
+    stdout: 'nothing to do: the host was set up',
+    stderr: '',
+  });
+  t.deepEqual(await lab.residue(), set);
+  t.regex((await vifguard(lab, ['check'])).stdout, /^all well: .* the tables stand ready/);
+
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  await guest.configureAddresses();
+  t.true(await ping(guest, GATEWAY.ip));
+  const refused = await vifguard(lab, ['host', 'down']);
+  t.is(refused.exitCode, 1);
+  t.regex(
+    refused.stderr,
+    /^vifguard: these ports are guarded .*: web1 \(vif1\.0\); shut their guests down first$/,
+  );
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+  t.true(await ping(guest, GATEWAY.ip));
+
+  t.is((await guest.offline()).exitCode, 0);
+  await guest.forget();
+  t.regex((await vifguard(lab, ['check'])).stdout, /the tables stand ready/);
+  const down = await vifguard(lab, ['host', 'down']);
+  t.deepEqual(down, { exitCode: 0, stdout: 'everything of vifguard is out of the kernel', stderr: '' });
+  t.is((await vifguard(lab, ['host', 'down'])).stdout, 'nothing to do: the host was not set up');
+  const after = await lab.residue();
+  for (const kind of ['ebtables', 'ip6tables', 'links', 'fdb', 'sysctls', 'xenstore']) {
+    t.deepEqual(after[kind], before[kind], kind);
+  }
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+});
+
+test('host up leaves what is right untouched, its counters too', async (t) => {
+  const lab = await startLab(t);
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const spoof = f.ipv4(
+    { src: '192.0.2.66', dst: '192.0.2.255' },
+    f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+  );
+  await guest.send(f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof));
+  const drops = async () => JSON.parse((await vifguard(lab, ['status', '--json'])).stdout).ports[0].drops;
+  t.is((await drops())['ipv4-spoof'], 1);
+  t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
+  t.is((await drops())['ipv4-spoof'], 1);
+});
+
+test('host up after nft flush ruleset keeps attacks out and lets lawful traffic through again', async (t) => {
+  const lab = await startLab(t);
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const spoof = f.ipv4(
+    { src: '192.0.2.66', dst: '192.0.2.255' },
+    f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+  );
+  const attack = f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof);
+  await lab.exec('nft', ['flush', 'ruleset']);
+  await guest.expectArrives(attack, { at: lab.gateway });
+  t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
+  await guest.expectDoesNotArrive(attack, { at: [lab.gateway, lab.dom0] });
+  await guest.expectArrives(lawful(guest), { at: [lab.gateway, lab.dom0] });
+});
+
+test('a registry that cannot be read is moved away: host up closes its ports until their guests restart', async (t) => {
+  const lab = await startLab(t);
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const other = await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
+  await lab.exec('sh', ['-c', 'echo "{" >/run/vifguard/registry.json']);
+  for (const args of [['status'], ['check'], ['show', 'vif1.0'], ['host', 'up'], ['host', 'down']]) {
+    const { exitCode, stderr } = await vifguard(lab, args);
+    t.is(exitCode, 1, args.join(' '));
+    t.regex(stderr, /^vifguard: cannot read \S+registry\.json; move it away and run "vifguard host up": /);
+    t.false(stderr.includes('\n'));
+  }
+  await lab.exec('mv', ['/run/vifguard/registry.json', '/run/moved']);
+
+  const refused = await vifguard(lab, ['host', 'down']);
+  t.is(refused.exitCode, 1);
+  t.regex(refused.stderr, /would be left open: vif1\.0, vif2\.0;/);
+  const checked = await vifguard(lab, ['check']);
+  t.regex(
+    checked.stdout,
+    /^vif1\.0: unguarded: on xenbr0, and vifguard has rules but no record of it any more;/m,
+  );
+
+  const up = await vifguard(lab, ['host', 'up']);
+  t.is(up.exitCode, 0, up.stderr);
+  t.regex(up.stdout, /^vif1\.0: closed, as its record is lost; restart the guest$/m);
+  t.regex(up.stdout, /^vif2\.0: closed/m);
+  t.is(up.stderr, '');
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+  for (const { mac } of [guest, other]) {
+    const { stdout } = await lab.exec('ip', ['-o', 'link', 'show', 'master', 'xenbr0']);
+    t.false(stdout.includes(mac) || stdout.includes('vif'));
+  }
+
+  t.is((await guest.offline()).exitCode, 0);
+  t.is((await guest.online()).exitCode, 0);
+  await guest.expectArrives(lawful(guest), { at: lab.gateway });
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+});
+
+test('host up waits for an event that is under way', async (t) => {
+  const lab = await startLab(t);
+  await vifguard(lab, ['host', 'up']);
+  lab.dom0.namespace.spawn('flock', ['/run/vifguard/lock', 'sleep', '2']);
+  const isLocked = async () =>
+    (await lab.exec('flock', ['--nonblock', '/run/vifguard/lock', 'true'])).exitCode !== 0;
+  while (!(await isLocked()));
+  const up = vifguard(lab, ['host', 'up']).then(({ exitCode }) => exitCode);
+  t.true(await isLocked());
+  t.is(await up, 0);
+  t.false(await isLocked());
+});

@@ -1,0 +1,55 @@
+import test from 'ava';
+import { startLab } from '../lab/lab.ts';
+import { Arena } from './arena.ts';
+import { compare } from './disagreement.ts';
+import { describe } from './report.ts';
+import { play, round, shrink } from './rounds.ts';
+import { DOMIDS, guestStation } from './stations.ts';
+
+const SEED = 1;
+const ROUNDS = 4;
+const FRAMES_PER_ROUND = 1000;
+const BACKENDS = ['xtables'];
+
+for (const backend of BACKENDS) {
+  test(`${backend} and the model agree on every frame`, async (t) => {
+    const arena = await Arena.open(await startLab(t), { backend });
+    for (let seed = SEED; seed < SEED + ROUNDS; seed += 1) {
+      const findings = await play(arena, round(seed, FRAMES_PER_ROUND));
+      t.deepEqual(findings.map(describe), [], `seed ${seed}`);
+    }
+  });
+}
+
+const PLAIN = DOMIDS.map((domid) => {
+  const { ip, ip6 } = guestStation(domid);
+  return { ip: `${ip} ${ip6}`, directives: 'peers=open' };
+});
+
+test('a rule that is missing in the kernel, and one too many, are found', async (t) => {
+  const lab = await startLab(t);
+  const arena = await Arena.open(lab, { backend: 'xtables' });
+  const { frames } = round(SEED, FRAMES_PER_ROUND);
+  const ports = await arena.guard(PLAIN);
+  t.deepEqual(await compare(arena, ports, frames), []);
+  await lab.exec('ebtables', ['-t', 'nat', '-I', 'vg-in:vif1.0', '1', '-p', 'ARP', '-j', 'DROP']);
+  await lab.exec('ebtables', ['-t', 'filter', '-I', 'vg-out:vif2.0', '1', '-j', 'ACCEPT']);
+  const found = await compare(arena, ports, frames);
+  const losses = found.filter(({ kind }) => kind === 'loss');
+  const holes = found.filter(({ kind }) => kind === 'hole');
+  t.true(losses.length > 0 && losses.every(({ frame }) => frame.sender === 1));
+  t.true(holes.length > 0 && holes.every(({ place }) => place === 2));
+});
+
+test('the simplest frame of a finding comes from the frame of its seed and index', async (t) => {
+  const lab = await startLab(t);
+  const arena = await Arena.open(lab, { backend: 'xtables' });
+  const ports = await arena.guard(PLAIN);
+  await lab.exec('ebtables', ['-t', 'filter', '-I', 'vg-out:vif2.0', '1', '-j', 'ACCEPT']);
+  const { frames } = round(SEED, 500);
+  const hole = (await compare(arena, ports, frames)).find(({ kind }) => kind === 'hole');
+  const simplest = await shrink(arena, ports, { seed: SEED, index: hole?.index ?? -1 });
+  t.is(simplest?.kind, 'hole');
+  t.is(simplest?.place, 2);
+  t.true((simplest?.frame.octets.length ?? 0) <= (hole?.frame.octets.length ?? 0));
+});

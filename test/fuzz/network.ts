@@ -1,0 +1,112 @@
+import { bridged, forwarded } from '../../src/model/bridge-netfilter.ts';
+import { parseFrame } from '../../src/model/frame.ts';
+import { judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
+import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
+import { type Guard, guardOf } from '../../src/rules/guard.ts';
+import { macsOf } from '../../src/rules/identity.ts';
+import type { Provenance } from '../../src/rules/rule.ts';
+import type { Bytes } from '../frames/bytes.ts';
+import { DOM0, GATEWAY } from '../lab/segment.ts';
+import type { Sender } from './frames.ts';
+import { SECOND_ROUTER } from './stations.ts';
+
+/** Where a frame may arrive: a guest by its domid. */
+export type Place = number | 'gateway' | 'dom0';
+
+/** `maybe`: both are right, as the bridge's forwarding table may or may not know the receiver. */
+export type Expectation = 'arrives' | 'stays away' | 'maybe';
+
+export interface GuestPort {
+  readonly domid: number;
+  readonly policy: GuardPolicy;
+  readonly guard: Guard;
+}
+
+export function guestPort(domid: number, policy: GuardPolicy): GuestPort {
+  return { domid, policy, guard: guardOf(policy) };
+}
+
+/** The MAC of every vif in dom0 (libxl): dom0's own stack gets what is addressed to it. */
+const VIF_MAC = 'fe:ff:ff:ff:ff:ff';
+
+const UPLINK_MACS = [GATEWAY.mac, SECOND_ROUTER.mac];
+
+/**
+ * Which sources a sender may use without harm to the bridge's forwarding table, whose changes are no
+ * matter of the guard: any, where the port learns nothing.
+ */
+export function harmlessSources(sender: Sender, ports: readonly GuestPort[]): readonly string[] | undefined {
+  if (sender === 'gateway') return UPLINK_MACS;
+  const port = ports.find(({ domid }) => domid === sender);
+  if (port?.policy.mode === 'unlocked') return [port.policy.mac];
+  return undefined;
+}
+
+/** What should become of a frame at a place: the model's judgement, on a bridge without snooping. */
+export function expectation(
+  { sender, octets }: { sender: Sender; octets: Bytes },
+  place: Place,
+  ports: readonly GuestPort[],
+): Expectation {
+  const frame = parseFrame(octets);
+  if (frame === undefined || place === sender) return 'stays away';
+  const delivery = deliveryTo(frame.destination, sender, place, ports);
+  if (delivery === 'stays away') return delivery;
+  const from = ports.find(({ domid }) => domid === sender);
+  const to = ports.find(({ domid }) => domid === place);
+  if (from !== undefined) {
+    const judge = place === 'dom0' ? judgeToDom0 : judgeFromGuest;
+    if (judge(from.guard, frame).verdict !== 'accept') return 'stays away';
+  }
+  if (delivery === 'maybe' && place === 'dom0') return delivery;
+  const passed = place === 'dom0' ? bridged(frame) : forwarded(frame);
+  if (typeof passed === 'string') return 'stays away';
+  if (to === undefined) return delivery;
+  const origin = from === undefined ? 'uplink' : provenanceOf(from.guard);
+  return judgeToGuest(to.guard, frame, origin).verdict === 'accept' ? delivery : 'stays away';
+}
+
+function provenanceOf(guard: Guard): Provenance {
+  if (guard.mode === 'locked') return guard.rules.provenance;
+  return guard.mode === 'unlocked' ? guard.provenance : { peer: true, isolated: true };
+}
+
+function deliveryTo(
+  destination: string,
+  sender: Sender,
+  place: Place,
+  ports: readonly GuestPort[],
+): Expectation {
+  if (isIsolated(sender, ports) && isIsolated(place, ports)) return 'stays away';
+  // Handed to dom0's stack by the port itself, if at all.
+  if (isReservedGroup(destination)) return place === 'dom0' ? 'maybe' : 'stays away';
+  if ((Number.parseInt(destination.slice(0, 2), 16) & 1) === 1) return 'arrives';
+  if (destination === DOM0.mac || destination === VIF_MAC) return place === 'dom0' ? 'arrives' : 'stays away';
+  if (place === 'dom0') return 'stays away';
+  if (UPLINK_MACS.includes(destination))
+    return place === 'gateway' && sender !== 'gateway' ? 'arrives' : 'stays away';
+  const owners = ports.filter(({ policy }) => macsOf(policy).some((mac) => mac === destination));
+  const [owner] = owners;
+  if (owner !== undefined && owners.length === 1 && !learns(owner)) {
+    return owner.domid === place && owner.domid !== sender ? 'arrives' : 'stays away';
+  }
+  // To whom nobody knows, or may know: ports that learn get what is flooded.
+  if (owners.length > 0) return 'maybe';
+  const to = ports.find(({ domid }) => domid === place);
+  return to === undefined || learns(to) ? 'arrives' : 'stays away';
+}
+
+/** A port of which the bridge learns, and to which it floods (src/port/bridge-layer.ts). */
+function learns({ policy }: GuestPort): boolean {
+  return policy.mode === 'unlocked' || policy.virtualRouters.length > 0;
+}
+
+function isIsolated(station: Sender | Place, ports: readonly GuestPort[]): boolean {
+  const port = ports.find(({ domid }) => domid === station);
+  return port !== undefined && port.policy.mode !== 'unlocked' && port.policy.peers === 'isolated';
+}
+
+/** A bridge forwards none of them but the first, and that without STP only (br_handle_frame). */
+function isReservedGroup(mac: string): boolean {
+  return /^01:80:c2:00:00:0[1-9a-f]$/.test(mac);
+}

@@ -1,0 +1,130 @@
+import test from 'ava';
+import * as f from '../frames/index.ts';
+import { startLab } from '../lab/lab.ts';
+import { DOM0, GATEWAY } from '../lab/segment.ts';
+import { Arena } from './arena.ts';
+import { compare } from './disagreement.ts';
+import type { SentFrame } from './frames.ts';
+import { expectation, type Place } from './network.ts';
+import { DOMIDS, guestStation, SECOND_ROUTER } from './stations.ts';
+
+// What `make fuzz` has found: frames of which the kernel once thought otherwise.
+
+interface Regression {
+  readonly name: string;
+  readonly sender: SentFrame['sender'];
+  readonly frame: f.Bytes;
+  /** Where it must not come to. */
+  readonly forbidden: readonly Place[];
+}
+
+const GUEST = guestStation(1);
+const LAST_GUEST = DOMIDS.length;
+const VIF_MAC = 'fe:ff:ff:ff:ff:ff';
+
+const broadcast6 = (
+  header: Partial<f.Ipv6Header>,
+  payload: f.TransportLayer,
+  trailer: f.Bytes = f.zeros(0),
+) =>
+  f.ethernet(
+    { src: GUEST.mac, dst: f.BROADCAST, trailer },
+    f.ipv6({ src: GUEST.ip6, dst: 'ff02::1', hopLimit: 255, ...header }, payload),
+  );
+
+/** The upper layer that ebtables sees stands behind the packet's end. */
+const beyondTheEnd = (protocol: number, upper: f.Bytes) =>
+  broadcast6(
+    { extensions: [f.fragment({ offset: 0, more: true, id: 7 }), f.destinationOptions()] },
+    f.rawTransport(protocol, f.zeros(0)),
+    upper,
+  );
+
+const REGRESSIONS: readonly Regression[] = [
+  {
+    name: 'a first fragment whose UDP header stands in the trailer only',
+    sender: 1,
+    frame: beyondTheEnd(17, f.u16(9, 9, 8, 0)),
+    forbidden: ['gateway', 'dom0', 2],
+  },
+  {
+    name: 'a first fragment whose ICMPv6 header stands in the trailer only',
+    sender: 1,
+    frame: beyondTheEnd(58, f.concat(f.u8(128, 0), f.zeros(6))),
+    forbidden: ['gateway', 'dom0', 2],
+  },
+  {
+    name: 'a first fragment whose next extension header stands in the trailer only',
+    sender: 1,
+    frame: broadcast6(
+      { extensions: [f.fragment({ offset: 0, more: true, id: 7 })] },
+      f.rawTransport(60, f.zeros(0)),
+      f.concat(f.u8(6, 0), f.zeros(6), f.u16(9, 9), f.zeros(16)),
+    ),
+    forbidden: ['gateway', 'dom0', 2],
+  },
+  {
+    name: 'a later fragment of nothing, from a link-local source, its next header an extension',
+    sender: 1,
+    frame: broadcast6(
+      { src: GUEST.linkLocal, extensions: [f.fragment({ offset: 1, more: false, id: 7 })] },
+      f.rawTransport(60, f.zeros(0)),
+    ),
+    forbidden: ['gateway', 'dom0', 2],
+  },
+  {
+    name: 'ARP with hardware addresses of another length, for a guest',
+    sender: 'gateway',
+    frame: f.ethernet(
+      { src: SECOND_ROUTER.mac, dst: f.BROADCAST, trailer: f.marker() },
+      f.rawNetwork(
+        0x0806,
+        f.concat(f.u16(1, 0x0800), f.u8(0, 4), f.u16(1), f.ip(GATEWAY.ip), f.ip(GUEST.ip)),
+      ),
+    ),
+    forbidden: [1, 2],
+  },
+  {
+    name: 'a frame to the MAC that every vif has, from a guest that may send dom0 nothing',
+    sender: LAST_GUEST,
+    frame: f.ethernet(
+      { src: guestStation(LAST_GUEST).mac, dst: VIF_MAC },
+      f.ipv4(
+        { src: guestStation(LAST_GUEST).ip, dst: DOM0.ip },
+        f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+      ),
+    ),
+    forbidden: ['dom0'],
+  },
+  {
+    name: 'hop-by-hop options that go on behind the end of the packet',
+    sender: 1,
+    frame: broadcast6(
+      { extensions: [f.hopByHop()], payloadLength: 1 },
+      f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+    ),
+    forbidden: ['gateway', 2],
+  },
+  {
+    name: 'an unfragmented packet whose TCP header stands in the trailer only',
+    sender: 1,
+    frame: broadcast6({ payloadLength: 0 }, f.tcp({ srcPort: 9, dstPort: 9 }, f.marker())),
+    forbidden: ['gateway', 'dom0', 2],
+  },
+];
+
+test('frames that were once let through do not pass, and the model says so', async (t) => {
+  const arena = await Arena.open(await startLab(t), { backend: 'xtables' });
+  const ports = await arena.guard(
+    DOMIDS.map((domid) => {
+      const { ip, ip6 } = guestStation(domid);
+      const dom0 = domid === LAST_GUEST ? ',dom0=none' : '';
+      return { ip: `${ip} ${ip6}`, directives: `peers=open${dom0}` };
+    }),
+  );
+  for (const { name, sender, frame, forbidden } of REGRESSIONS) {
+    const sent = { sender, octets: frame };
+    for (const place of forbidden) t.is(expectation(sent, place, ports), 'stays away', name);
+    t.deepEqual(await compare(arena, ports, [sent]), [], name);
+  }
+});
