@@ -3,11 +3,13 @@
 DESTDIR ?=
 libdir := /usr/lib/vifguard
 scripts := /etc/xen/scripts
+bash_completion := /usr/share/bash-completion/completions
+zsh_completion := /usr/share/zsh/vendor-completions
 
 # Each list is what `apt-get install` gets, without what is only recommended.
 build_packages := ca-certificates g++ gcc make python3
 lab_packages := dnsmasq-base ebtables iproute2 iptables iputils-arping iputils-ping isc-dhcp-client kmod \
-	libxen-dev ndisc6 netcat-openbsd nftables procps socat tcpdump udhcpc util-linux xenstore-utils
+	libxen-dev ndisc6 netcat-openbsd nftables procps socat tcpdump udhcpc util-linux xenstore-utils zsh
 # A node from elsewhere (NodeSource) brings its own npm and headers, and conflicts with Debian's.
 node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)
 
@@ -63,9 +65,12 @@ clean: ## remove what was built; the Debian packages and node modules stay
 	rm -rf dist build
 
 install: build ## install below $(DESTDIR)/
-	install -d $(DESTDIR)$(libdir)/hotplug $(DESTDIR)$(libdir)/dist $(DESTDIR)$(scripts) $(DESTDIR)/usr/sbin
+	install -d $(DESTDIR)$(libdir)/hotplug $(DESTDIR)$(libdir)/dist $(DESTDIR)$(scripts) $(DESTDIR)/usr/sbin \
+	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion)
 	install -m 755 hotplug/vif-guard hotplug/vifguard $(DESTDIR)$(libdir)/hotplug
 	install -m 644 dist/* $(DESTDIR)$(libdir)/dist
+	install -m 644 build/completion/vifguard $(DESTDIR)$(bash_completion)
+	install -m 644 build/completion/_vifguard $(DESTDIR)$(zsh_completion)
 	[ -e $(DESTDIR)/etc/xen/vif-guard.conf ] || install -m 644 hotplug/vif-guard.conf $(DESTDIR)/etc/xen
 	ln -sfn $(libdir)/hotplug/vif-guard $(DESTDIR)$(scripts)/vif-guard
 	ln -sfn $(libdir)/hotplug/vifguard $(DESTDIR)/usr/sbin/vifguard
@@ -92,4 +97,5 @@ $(modules): package.json package-lock.json Makefile
 
 $(bundles): $(modules) $(sources)
 	node scripts/build.js
+	npx --no-install tsx scripts/documents.ts build
 	@mkdir -p $(@D) && touch $@

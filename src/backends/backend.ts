@@ -56,6 +56,8 @@ export interface Backend {
    * closed, have no rules any more.
    */
   applyHost(host: GuardedHost): Promise<void>;
+  /** The ports that the kernel holds rules for. */
+  ports(): Promise<readonly string[]>;
   /** Takes everything of ours out of the kernel. */
   removeAll(): Promise<void>;
   /**

@@ -7,6 +7,7 @@ import { type Octets, readBits, readU8, readU16 } from './octets.ts';
 export const DISCARDS = {
   'source-mac': 'the source MAC is a group address or all zero: a bridge takes no such frame',
   'vlan-header': 'the VLAN tag is cut short',
+  'pppoe-header': 'br_netfilter takes no PPPoE session frame without its whole header',
   'ipv6-header': 'br_netfilter takes no IPv6 packet of another version, or cut short',
   'ipv6-options': 'br_netfilter takes no malformed hop-by-hop options',
 } as const;
@@ -23,6 +24,7 @@ export function bridged(frame: Frame): Frame | Discard {
   if (etherType === 'vlan' || etherType === 'service-vlan') {
     return payload.length < SHORTEST_TAGGED ? 'vlan-header' : frame;
   }
+  if (frame.etherTypeNumber === PPPOE_SESSION && payload.length < PPPOE_HEADER_LENGTH) return 'pppoe-header';
   if (etherType !== 'ipv6') return frame;
   if (payload.length < IPV6_HEADER_LENGTH || (readU8(payload, 0) ?? 0) >> 4 !== 6) return 'ipv6-header';
   const length = payloadLength(payload);
@@ -38,6 +40,10 @@ export function forwarded(frame: Frame): Frame | Discard {
   const passed = bridged(frame);
   return typeof passed === 'string' ? passed : bridged(passed);
 }
+
+/** RFC 2516 section 4, and the PPP protocol behind it (nf_bridge_encap_header_len in br_netfilter_hooks.c). */
+const PPPOE_SESSION = 0x8864;
+const PPPOE_HEADER_LENGTH = 8;
 
 /** A tag, the ethertype behind it, and two octets more (skb_vlan_untag in net/core/skbuff.c). */
 const SHORTEST_TAGGED = 6;

@@ -35,8 +35,16 @@ export function holdsUpperLayer(packet: Octets): boolean {
     offset += headerLength(protocol, readU8(packet, offset + 1) ?? 0);
     protocol = next;
   }
+  if (protocol === PROTOCOL.icmpv6 && isShortIcmpv6(packet, offset)) return true;
   const length = UPPER_LAYERS.get(protocol);
   return authenticated || length === undefined || holds(length);
+}
+
+/** Multicast router discovery (RFC 4286), behind the IPv6 header alone or with 8 octets of hop-by-hop options. */
+function isShortIcmpv6(packet: Octets, offset: number): boolean {
+  const hopByHop = offset === IPV6_HEADER_LENGTH + 8 && readU8(packet, 6) === HEADER.hopByHop;
+  const present = readField(packet, offset, 4) !== undefined;
+  return present && (offset === IPV6_HEADER_LENGTH || hopByHop);
 }
 
 function shortest(protocol: number, afterFragment: boolean): number {

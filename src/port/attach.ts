@@ -8,7 +8,7 @@ import { policyToJson } from '../policy/serialize.ts';
 import type { VifRecord } from '../xenstore/vif-record.ts';
 import { bridgeLayer, joinBridge } from './bridge-layer.ts';
 import { refuseConflict } from './claims.ts';
-import { close } from './detach.ts';
+import { close, closeLink } from './detach.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
 import { findBridge, findPort, portMtu, portName } from './port.ts';
 import {
@@ -60,6 +60,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   const found = await find(attachment);
   const { name, port, bridge, mtu } = found;
   checkpoint('close');
+  if (Object.keys(found.registry.ports).length === 0) await closeUnknown(rtnetlink);
   const joined = await closeUnlessGuarded(rtnetlink, found);
   checkpoint('claim');
   await claim(attachment, found);
@@ -122,6 +123,14 @@ function portRecord({ kind, bridge, record, policy }: Attachment): PortRecord {
     backendPath: record.backendPath,
     policy: policyToJson(policy),
   };
+}
+
+/**
+ * Ports with rules and without a record, as the registry was lost. Nobody knows any more what their
+ * guests may do, and the rules go when ours come.
+ */
+async function closeUnknown(rtnetlink: Rtnetlink): Promise<void> {
+  for (const port of await xtables.ports()) await closeLink(rtnetlink, port);
 }
 
 /** A port that is guarded there already stays up; any other is down and on no bridge until it is guarded. */

@@ -210,8 +210,8 @@ test('check works while events run, and calls none of them drift', async (t) => 
 
 test('an event that hangs does not keep check from answering', async (t) => {
   const lab = await labWithGuest(t);
-  lab.dom0.namespace.spawn('flock', ['/run/vifguard/lock', 'sleep', '60']);
-  const locked = () => lab.exec('flock', ['--nonblock', '/run/vifguard/lock', 'true']);
+  lab.dom0.namespace.spawn('sh', ['-c', 'exec flock /run/vifguard/net-*/lock sleep 60']);
+  const locked = () => lab.exec('sh', ['-c', 'flock --nonblock /run/vifguard/net-*/lock true']);
   while ((await locked()).exitCode === 0);
   const { exitCode, stdout, stderr } = await vifguard(lab, ['check']);
   t.is(exitCode, 0);

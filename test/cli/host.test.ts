@@ -95,14 +95,14 @@ test('a registry that cannot be read is moved away: host up closes its ports unt
   const lab = await startLab(t);
   const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
   const other = await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
-  await lab.exec('sh', ['-c', 'echo "{" >/run/vifguard/registry.json']);
+  await lab.dom0.namespace.run('sh', ['-c', 'echo "{" >"$(echo /run/vifguard/net-*)/registry.json"']);
   for (const args of [['status'], ['check'], ['show', 'vif1.0'], ['host', 'up'], ['host', 'down']]) {
     const { exitCode, stderr } = await vifguard(lab, args);
     t.is(exitCode, 1, args.join(' '));
     t.regex(stderr, /^vifguard: cannot read \S+registry\.json; move it away and run "vifguard host up": /);
     t.false(stderr.includes('\n'));
   }
-  await lab.exec('mv', ['/run/vifguard/registry.json', '/run/moved']);
+  await lab.dom0.namespace.run('sh', ['-c', 'mv /run/vifguard/net-*/registry.json /run/moved']);
 
   const refused = await vifguard(lab, ['host', 'down']);
   t.is(refused.exitCode, 1);
@@ -133,9 +133,9 @@ test('a registry that cannot be read is moved away: host up closes its ports unt
 test('host up waits for an event that is under way', async (t) => {
   const lab = await startLab(t);
   await vifguard(lab, ['host', 'up']);
-  lab.dom0.namespace.spawn('flock', ['/run/vifguard/lock', 'sleep', '2']);
+  lab.dom0.namespace.spawn('sh', ['-c', 'exec flock /run/vifguard/net-*/lock sleep 2']);
   const isLocked = async () =>
-    (await lab.exec('flock', ['--nonblock', '/run/vifguard/lock', 'true'])).exitCode !== 0;
+    (await lab.exec('sh', ['-c', 'flock --nonblock /run/vifguard/net-*/lock true'])).exitCode !== 0;
   while (!(await isLocked()));
   const up = vifguard(lab, ['host', 'up']).then(({ exitCode }) => exitCode);
   t.true(await isLocked());

@@ -106,6 +106,12 @@ const REGRESSIONS: readonly Regression[] = [
     forbidden: ['gateway', 2],
   },
   {
+    name: 'a PPPoE session frame without its header, which br_netfilter throws away',
+    sender: 'gateway',
+    frame: f.ethernet({ src: SECOND_ROUTER.mac, dst: f.BROADCAST }, f.rawNetwork(0x8864, f.zeros(7))),
+    forbidden: ['dom0', 1, 2],
+  },
+  {
     name: 'an unfragmented packet whose TCP header stands in the trailer only',
     sender: 1,
     frame: broadcast6({ payloadLength: 0 }, f.tcp({ srcPort: 9, dstPort: 9 }, f.marker())),

@@ -82,6 +82,12 @@ function hookDrift(actual: SavedTables, expected: SavedTables): Drift[] {
   });
 }
 
+export async function readPorts(): Promise<readonly string[]> {
+  const tables = await readTables();
+  const chains = TABLES.flatMap((table) => [...chainsOf(tables[table]).keys()]);
+  return [...new Set(chains.flatMap((chain) => portOf(chain) ?? []))];
+}
+
 /** Every rule that a port's frames may meet in chains of its own. */
 export async function readPortRules(port: string): Promise<string> {
   const tables = await readTables({ counters: true });

@@ -12,6 +12,15 @@ const PORTS = ['0:32767', '32768:65535'];
 const WITH_PORTS = ['tcp', 'udp'];
 
 /**
+ * ICMPv6 of 4 to 7 octets, which only multicast router discovery has (RFC 4286): the payload length and
+ * next header behind the IPv6 header, or behind hop-by-hop options of 8 octets with its router alert.
+ */
+const SHORT_ICMPV6 = [
+  '4&0xffffff00=0x43a00,0x53a00,0x63a00,0x73a00',
+  '4&0xffffff00=0xc0000,0xd0000,0xe0000,0xf0000 && 40&0xffff0000=0x3a000000',
+];
+
+/**
  * ebtables sees the whole frame, and so takes octets behind the IPv6 packet for its upper layer; with
  * them, a first fragment could hide from ebtables what its receiver puts together. br_netfilter has
  * cut them off when ip6tables comes to see the packet: here the upper layer has to be found once more
@@ -26,6 +35,7 @@ export const PACKET_END_CHAINS: Chains = new Map([
       ),
       // Any type: the match itself wants the whole ICMPv6 header.
       `-p ipv6-icmp -m icmp6 ! --icmpv6-type 255 -g ${WHOLE}`,
+      ...SHORT_ICMPV6.map((terms) => `-m u32 --u32 "${terms}" -g ${WHOLE}`),
       `-m frag --fragfirst -g ${FIRST}`,
       `-m frag -g ${WHOLE}`,
       `-g ${FIRST}`,
