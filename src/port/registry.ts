@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { VifguardError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { type PolicyJson, policyFromJson } from '../policy/serialize.ts';
@@ -65,10 +66,15 @@ export async function readRegistry(directory: string): Promise<Registry> {
   }
 }
 
-/** Replaces the registry at once or not at all. @throws VifguardError, with the disk full for instance. */
+/**
+ * Replaces the registry at once or not at all; one that holds nothing is no file.
+ *
+ * @throws VifguardError, with the disk full for instance.
+ */
 export async function writeRegistry(directory: string, registry: Registry): Promise<void> {
   const file = join(directory, FILE);
   try {
+    if (isDeepStrictEqual(registry, EMPTY_REGISTRY)) return await rm(file, { force: true });
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     await writeFile(`${file}.new`, JSON.stringify(registry), { mode: 0o600 });
     await rename(`${file}.new`, file);
