@@ -6,7 +6,7 @@ import type { Guest } from '../lab/guest.ts';
 import { Lab } from '../lab/lab.ts';
 import { XEN_ROOT } from '../lab/xenstored.ts';
 import { Crowd, writeDomainConfig } from './crowd.ts';
-import { type Cost, EMPTY_NODE, type EventCosts, measure, measureEvents } from './event-time.ts';
+import { EMPTY_NODE, type EventCosts, measure, measureEvents } from './event-time.ts';
 import { type Summary, summarize } from './statistics.ts';
 import { measureThroughput, prepareThroughput, type Throughput } from './throughput.ts';
 
@@ -49,15 +49,23 @@ async function compareEvents(visitor: Guest, guests: number): Promise<Comparison
   const rounds = await repeat(EVENT_ROUNDS, async () => ({
     peer: await measureEvents(visitor, VIF_BRIDGE),
     ours: await measureEvents(visitor, visitor.lab.script),
+    node: await measure(visitor.lab, EMPTY_NODE),
   }));
-  return (['online', 'offline'] as const).flatMap((event) =>
-    (['wall', 'cpu'] as const).map((time) => {
+  const times = ['wall', 'cpu'] as const;
+  const events = (['online', 'offline'] as const).flatMap((event) =>
+    times.map((time) => {
       const pick = (costs: EventCosts) => costs[event][time];
       const what = `${event}, ${time === 'cpu' ? 'CPU' : time} time`;
       const values = rounds.map(({ peer, ours }) => ({ peer: pick(peer), ours: pick(ours) }));
       return compare({ what, guests, unit: 'ms' }, values);
     }),
   );
+  const empty = times.map((time) => {
+    const what = `online, beside an empty node program, ${time === 'cpu' ? 'CPU' : time} time`;
+    const values = rounds.map(({ node, ours }) => ({ peer: node[time], ours: ours.online[time] }));
+    return compare({ what, guests, unit: 'ms' }, values);
+  });
+  return [...events, ...empty];
 }
 
 async function compareThroughput(unguarded: Guest, guarded: Guest, guests: number): Promise<Comparison[]> {
@@ -103,17 +111,16 @@ async function bench(): Promise<void> {
       if (guests !== 100) results.push(...(await compareEvents(visitor, guests)));
       results.push(...(await compareThroughput(unguarded, guarded, guests)));
     }
-    const node = await repeat(EVENT_ROUNDS, () => measure(lab, EMPTY_NODE));
-    await report(results, node);
+    await report(results);
   } finally {
     await crowd.stop();
     await Promise.all([lab.stop(), plainLab.stop()]);
   }
 }
 
-async function report(results: readonly Comparison[], node: readonly Cost[]): Promise<void> {
+async function report(results: readonly Comparison[]): Promise<void> {
   const table = new Table({
-    head: ['', 'guests', 'unguarded', 'vifguard', 'ratio'],
+    head: ['', 'guests', 'without', 'vifguard', 'ratio'],
     colAligns: ['left', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   });
@@ -124,8 +131,7 @@ async function report(results: readonly Comparison[], node: readonly Cost[]): Pr
     table.push([what, guests, `${show(peer)} ${unit}`, `${show(ours)} ${unit}`, ratio]);
   }
   console.log(table.toString());
-  console.log(`An empty node program: ${show(summarize(node.map(({ wall }) => wall)))} ms.`);
-  console.log('Medians, and in parentheses the quartiles.');
+  console.log('Without: vif-bridge, a port attached by it, or an empty node program. Medians (quartiles).');
   console.log(await machine());
 }
 
