@@ -63,11 +63,11 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   if (Object.keys(found.registry.ports).length === 0) await closeUnknown(rtnetlink);
   const joined = await closeUnlessGuarded(rtnetlink, found);
   checkpoint('claim');
-  await claim(attachment, found);
+  const claimed = await claim(attachment, found);
   checkpoint('rename');
   await rtnetlink.setLink(port.index, { ...(port.name === name ? {} : { name }), mtu });
   checkpoint('filter');
-  await filter(attachment, found);
+  await filter(attachment, found, claimed);
   checkpoint('bridge');
   const twin = twinOf(found.registry, found.entry);
   await joinBridge(rtnetlink, {
@@ -146,19 +146,21 @@ async function closeUnlessGuarded(
   return false;
 }
 
-async function claim({ directory }: Attachment, { name, bridge, registry, entry }: Found): Promise<void> {
+async function claim({ directory }: Attachment, { name, bridge, registry, entry }: Found): Promise<Registry> {
   const calledIp6tables =
     registry.bridges[bridge.name]?.calledIp6tables ?? bridge.bridge?.nfCallIp6tables ?? false;
   const record = { address: bridge.address, calledIp6tables };
-  await writeRegistry(directory, withBridge(withPort(registry, name, entry), bridge.name, record));
+  const claimed = withBridge(withPort(registry, name, entry), bridge.name, record);
+  await writeRegistry(directory, claimed);
+  return claimed;
 }
 
-async function filter({ rtnetlink, directory, config }: Attachment, found: Found): Promise<void> {
+async function filter({ rtnetlink, config }: Attachment, found: Found, claimed: Registry): Promise<void> {
   const { name, bridge, registry, entry } = found;
   await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: true });
   const known = registry.ports[name];
   await xtables.applyPort({
-    host: guardedHost(await readRegistry(directory), config.untrustedPorts, name),
+    host: guardedHost(claimed, config.untrustedPorts, name),
     port: name,
     before: known === undefined ? undefined : guardedPort(known),
     after: guardedPort(entry),

@@ -1,4 +1,5 @@
 import { eui64LinkLocal, formatPrefix } from '../address/ip.ts';
+import { parseMac } from '../address/mac.ts';
 import { plainDomainName } from '../config/domain-config.ts';
 import { InputError } from '../errors.ts';
 import { type Claim, findConflict } from '../policy/conflicts.ts';
@@ -28,7 +29,8 @@ export async function refuseConflict(check: ClaimCheck): Promise<Registry> {
   let { registry } = check;
   for (;;) {
     const others = Object.entries(registry.ports).filter(([name]) => name !== port);
-    const near = others.filter(([, other]) => mayOverlap(record.policy, other.policy));
+    const mayOverlap = overlapTest(record.policy);
+    const near = others.filter(([, other]) => mayOverlap(other.policy));
     const conflict = findConflict(claimOf(port, record), lazily(near));
     if (conflict === undefined) return registry;
     const { kind, claimed, held, claimant, holder } = conflict;
@@ -55,17 +57,19 @@ function claimOf(port: string, record: PortRecord): Claim {
 }
 
 /** A cheap test on text that spares decoding the policies of thousands of ports. */
-function mayOverlap(claim: PolicyJson, other: PolicyJson): boolean {
-  const mine = textsOf(claim);
-  const theirs = textsOf(other);
-  const block = (texts: readonly string[]) => texts.some((text) => text.includes('/'));
-  if (block(mine) || block(theirs)) return true;
-  const set = new Set(mine);
-  return theirs.some((text) => set.has(text));
+function overlapTest(claim: PolicyJson): (other: PolicyJson) => boolean {
+  const listed = textsOf(claim);
+  // A block, or an address that may be the link-local one of any MAC: compare in full.
+  if (listed.some((text) => isBlock(text) || /^fe[89ab]/.test(text))) return () => true;
+  const derived = formatPrefix(eui64LinkLocal(parseMac(claim.mac)));
+  const mine = new Set([...listed, derived]);
+  return (other) => textsOf(other).some((text) => isBlock(text) || mine.has(text));
+}
+
+function isBlock(text: string): boolean {
+  return text.includes('/');
 }
 
 function textsOf({ mac, extraMacs, ipv4, ipv6 }: PolicyJson): readonly string[] {
-  const listed = [ipv4, ipv6].flatMap((set) => (set === 'any' ? [] : set));
-  const derived = formatPrefix(eui64LinkLocal(mac as Parameters<typeof eui64LinkLocal>[0]));
-  return [mac, ...extraMacs, ...listed, derived];
+  return [mac, ...extraMacs, ...(ipv4 === 'any' ? [] : ipv4), ...(ipv6 === 'any' ? [] : ipv6)];
 }
