@@ -51,8 +51,14 @@ export function explainer(ends: Ends): (captured: CapturedFrame, number: number)
     };
     if (frame === undefined) return { ...common, ...TOO_SHORT };
     const judgement = judge(frame);
-    const changes = judgement.verdict === 'drop' ? changesFor(ends, way, frame) : [];
-    return { ...common, ...verdictOf(judgement, ends), changes };
+    return {
+      ...common,
+      ...verdictOf(judgement, ends),
+      // Found when it is asked for, as of a file only the first of each reason is.
+      get changes() {
+        return judgement.verdict === 'drop' ? changesFor(ends, way, frame) : [];
+      },
+    };
   };
 }
 
