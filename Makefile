@@ -5,10 +5,11 @@ libdir := /usr/lib/vifguard
 scripts := /etc/xen/scripts
 bash_completion := /usr/share/bash-completion/completions
 zsh_completion := /usr/share/zsh/vendor-completions
+man := /usr/share/man
 
 # Each list is what `apt-get install` gets, without what is only recommended.
 build_packages := ca-certificates g++ gcc make python3
-lab_packages := dnsmasq-base ebtables iproute2 iptables iputils-arping iputils-ping isc-dhcp-client kmod \
+lab_packages := dnsmasq-base ebtables groff-base iproute2 iptables iputils-arping iputils-ping isc-dhcp-client kmod \
 	libxen-dev ndisc6 netcat-openbsd nftables procps socat tcpdump udhcpc util-linux xenstore-utils zsh
 # A node from elsewhere (NodeSource) brings its own npm and headers, and conflicts with Debian's.
 node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)
@@ -16,7 +17,7 @@ node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)
 stamps := build/stamps
 modules := $(stamps)/modules
 bundles := $(stamps)/bundles
-sources := $(shell find src scripts -type f 2>/dev/null)
+sources := $(shell find src scripts -type f 2>/dev/null) hotplug/vif-guard.conf
 
 # The headers that came with this node, rather than a download, for the two native addons.
 ifeq ($(shell command -v node):$(wildcard /usr/include/node/node.h),/usr/bin/node:/usr/include/node/node.h)
@@ -66,11 +67,13 @@ clean: ## remove what was built; the Debian packages and node modules stay
 
 install: build ## install below $(DESTDIR)/
 	install -d $(DESTDIR)$(libdir)/hotplug $(DESTDIR)$(libdir)/dist $(DESTDIR)$(scripts) $(DESTDIR)/usr/sbin \
-	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion)
+	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion) $(DESTDIR)$(man)/man5 $(DESTDIR)$(man)/man8
 	install -m 755 hotplug/vif-guard hotplug/vifguard $(DESTDIR)$(libdir)/hotplug
 	install -m 644 dist/* $(DESTDIR)$(libdir)/dist
 	install -m 644 build/completion/vifguard $(DESTDIR)$(bash_completion)
 	install -m 644 build/completion/_vifguard $(DESTDIR)$(zsh_completion)
+	install -m 644 build/man/man5/* $(DESTDIR)$(man)/man5
+	install -m 644 build/man/man8/* $(DESTDIR)$(man)/man8
 	[ -e $(DESTDIR)/etc/xen/vif-guard.conf ] || install -m 644 hotplug/vif-guard.conf $(DESTDIR)/etc/xen
 	ln -sfn $(libdir)/hotplug/vif-guard $(DESTDIR)$(scripts)/vif-guard
 	ln -sfn $(libdir)/hotplug/vifguard $(DESTDIR)/usr/sbin/vifguard

@@ -28,6 +28,12 @@ function patternOf({ commands }: Command, verbs: string): string {
   return commands.length > 0 ? `'${verbs}'` : `'${verbs}' | '${verbs} '*`;
 }
 
+/** The options whose value is a file, as a pattern of both shells. */
+function fileOptions(command: Command): string[] {
+  const own = command.options.filter(({ flags }) => flags.endsWith('<FILE>')).map(({ long }) => long ?? '');
+  return [...new Set([...own, ...command.commands.flatMap(fileOptions)])];
+}
+
 function optionWord({ long, description }: Option) {
   return { word: long ?? '', summary: description };
 }
@@ -58,6 +64,9 @@ _vifguard() {
   done
   case "\${verbs# }" in
 ${cases.join('\n')}
+  esac
+  case \${COMP_WORDS[COMP_CWORD-1]} in
+    ${fileOptions(program).join(' | ')}) words='' files=1 ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
   if [[ $files ]]; then
@@ -93,6 +102,9 @@ _vifguard_ports() {
 _vifguard() {
   local -a verbs matches
   verbs=(\${words[2,CURRENT-1]:#-*})
+  case \${words[CURRENT-1]} in
+    ${fileOptions(program).join(' | ')}) _files; return ;;
+  esac
   case "$verbs" in
 ${cases.join('\n')}
   esac

@@ -1,7 +1,8 @@
 import { quote } from '../address/quote.ts';
 import { nearest } from '../config/did-you-mean.ts';
-import { InputError } from '../errors.ts';
-import type { PortReport } from '../host/inspection.ts';
+import { InputError, VifguardError } from '../errors.ts';
+import { type HostState, inspect, type PortReport } from '../host/inspection.ts';
+import type { PortRecord } from '../port/registry.ts';
 
 /**
  * The port that somebody means by `vif1.0`, `web1`, `web1/0`, or a domid for the name. An HVM guest's
@@ -21,6 +22,19 @@ export function findPort(text: string, ports: readonly PortReport[]): PortReport
   if (more.length === 0) return first;
   const names = [first, ...more].map(({ port }) => port);
   throw new InputError(`${quote(text)} has ${names.length} ports: name one of ${names.join(', ')}`);
+}
+
+/**
+ * The port that somebody means, with what vifguard knows of it.
+ *
+ * @throws InputError as findPort, VifguardError when vifguard has no record of the port.
+ */
+export function findGuardedPort(text: string, state: HostState): { report: PortReport; record: PortRecord } {
+  const report = findPort(text, inspect(state).ports);
+  const record = state.registry.ports[report.port];
+  if (record !== undefined) return { report, record };
+  const problem = `${report.port} is ${report.differences.join('; ')}`;
+  throw new VifguardError(`${problem}; "vifguard check" says what to do`);
 }
 
 /** Those of a domain, or of `DOMAIN/HANDLE`; a domain's name may itself hold a slash. */

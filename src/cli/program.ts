@@ -1,6 +1,7 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
+import type { ExplainOptions } from './explain.ts';
 import { reportError } from './report-error.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -46,6 +47,23 @@ export function buildProgram(terminals: Terminals, finish: (code: ExitCode) => v
     .action(async (vif: string, options: JsonOption) =>
       finish(await (await import('./show.ts')).show(vif, options, terminals)),
     );
+
+  verb(program, 'explain', 'what becomes of a frame, why, and what would have to change', EXPLAIN_HELP)
+    .argument('[VIF]', 'a port or domain, as for "vifguard show"; not with --config')
+    .argument('[FRAME...]', 'a frame in words')
+    .option('--hex <OCTETS>', 'a frame in hex digits, from the MACs on')
+    .option('--pcap <FILE>', 'the frames of a pcap or pcapng file')
+    .addOption(
+      new Option('--to <WHOM>', 'the frame goes to dom0 itself, or to another VIF').conflicts('from'),
+    )
+    .option('--from <WHOM>', 'it comes to VIF from the uplink, from dom0, or from another VIF')
+    .option('--config <FILE>', 'judge by a domain config, before its guest exists')
+    .option('--vif <N>', 'which vif of the domain config', '0')
+    .option('--json', 'print JSON, one object a line, of a shape that stays', false)
+    .action(async (vif: string | undefined, frame: string[], options: ExplainOptions) => {
+      const words = vif === undefined ? frame : [vif, ...frame];
+      finish(await (await import('./explain.ts')).explain(words, options, terminals));
+    });
 
   verb(program, 'check', 'whether the kernel holds what vifguard put there', CHECK_HELP)
     .option('--json', 'print JSON, of a shape that stays', false)
@@ -103,7 +121,9 @@ Examples:
   vifguard doctor                    can this host guard guests?
   vifguard lint /etc/xen/web1.cfg    before "xl create"
   vifguard status                    after it
-  vifguard show web1                 why does a guest's packet not get through?
+  vifguard show web1                 what a guest may do, and what was dropped
+  vifguard explain web1 'udp 192.0.2.1:67 > 255.255.255.255:68'
+                                     why a packet does not get through, and what to change
   vifguard check || vifguard host up put right what somebody changed
 
 Exit codes:
@@ -152,6 +172,36 @@ JSON:
       "roles", "virtualRouters": [ { "id", "addresses" } ] },
     "settings": [ { "name", "is", "should" } ], "fdb": [ { "address", "is", "should" } ],
     "rules": [LINE] }`;
+
+const EXPLAIN_HELP = `Judges frames by the rules of a port, without sending any: accept, drop, or discard (the kernel itself
+throws it away); stage and reason; and "to pass", the lines of config that would let it through
+and open least, found by trying them. Exits with 1 when a frame is not accepted.
+
+A frame goes from VIF to the bridge, unless --to or --from say otherwise. Between two VIFs both are asked.
+
+A frame in words, in quotes, as ">" is the shell's own (MACs stand in front, where it matters):
+  arp who-has ADDRESS tell ADDRESS            arp ADDRESS is-at MAC
+  udp|tcp ADDRESS:PORT > ADDRESS:PORT         in IPv6, [ADDRESS]:PORT
+  icmp|icmp6|igmp TYPE ADDRESS > ADDRESS      TYPE is a number, or a name such as echo-request
+  icmp6 rs|ra from ADDRESS                    icmp6 ns|na TARGET from ADDRESS
+  ip PROTOCOL ADDRESS > ADDRESS               PROTOCOL is a number, or a name such as ospf
+  MAC > MAC, ...                              any of these with other MACs than VIF's own
+
+Examples:
+  vifguard explain web1 arp who-has 192.0.2.1 tell 192.0.2.43
+  vifguard explain web1 'udp 192.0.2.1:67 > 255.255.255.255:68'
+  vifguard explain web1 --to dom0 'tcp 192.0.2.43:1024 > 192.0.2.1:22'
+  vifguard explain web1 --from uplink icmp6 ra from fe80::1
+  vifguard explain web1 --from web2 'icmp echo-request 192.0.2.42 > 192.0.2.43'
+  vifguard explain web1 '00:16:3e:00:00:99 > ff:ff:ff:ff:ff:ff, arp 192.0.2.1 is-at 00:16:3e:00:00:99'
+  vifguard explain --config /etc/xen/web2.cfg --vif 1 icmp6 na 2001:db8::1 from 2001:db8::1
+  tcpdump -i vif1.0 -Q in -c 100 -w web1.pcap && vifguard explain vif1.0 --pcap web1.pcap
+  vifguard explain vif1.0 --pcap web1.pcap --json | jq -r 'select(.verdict == "drop") | .frame'
+
+JSON, for each frame on a line of its own:
+  { "number", "frame", "length", "captured", "from", "to", "verdict": "accept"|"drop"|"discard",
+    "port", "stage", "reason", "meaning",
+    "changes": [ { "port", "key", "value", "where", "write", "overrules" } ] }`;
 
 const CHECK_HELP = `Compares with what should be: tables, our hooks and what stands in front of them, bridge flags,
 forwarding entries, nf_call_ip6tables, the ports' bridges, uplinks; and looks for guests' ports that

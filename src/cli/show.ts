@@ -1,12 +1,10 @@
 import { xtables } from '../backends/xtables/backend.ts';
-import { VifguardError } from '../errors.ts';
 import { readSettledState } from '../host/host-state.ts';
 import {
   compareFdb,
   type FdbComparison,
   formatSetting,
   type HostState,
-  inspect,
   type PortReport,
 } from '../host/inspection.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
@@ -15,7 +13,7 @@ import { layerOf } from '../port/bridge-layer.ts';
 import { type PortRecord, policyOf } from '../port/registry.ts';
 import { REASONS, type Reason } from '../rules/reason.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
-import { findPort } from './find-port.ts';
+import { findGuardedPort } from './find-port.ts';
 import { printBusy } from './finding.ts';
 import { policyLines } from './policy-text.ts';
 import type { Terminals } from './program.ts';
@@ -46,13 +44,7 @@ export async function show(
   { stdout, stderr }: Terminals,
 ): Promise<ExitCode> {
   const { state, busy } = await readSettledState();
-  const report = findPort(text, inspect(state).ports);
-  const record = state.registry.ports[report.port];
-  if (record === undefined) {
-    throw new VifguardError(
-      `${report.port} is ${report.differences.join('; ')}; "vifguard check" says what to do`,
-    );
-  }
+  const { report, record } = findGuardedPort(text, state);
   const details = detailsOf(state, report, record, await xtables.list(report.port));
   if (json) stdout.print(JSON.stringify(details, undefined, 2));
   else printDetails(details, record, stdout);

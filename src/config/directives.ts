@@ -126,14 +126,19 @@ export interface VifPlace {
  * @throws ConfigError when the entry or the 2008 form cannot be used.
  */
 export function vifDirectives(config: XlConfig, vif: VifPlace): Directives {
-  const spec = stringItems(config, 'vif')[vif.handle];
-  if (spec === undefined || !isSpecOf(vif.mac, spec.text)) return {};
+  if (specOf(config, vif) === undefined) return {};
   const entry = guardEntries(config)[vif.handle];
   const directives = entry === undefined ? {} : parseDirectives(config.file, entry);
   const legacy = legacyAddresses(config);
   if (legacy.length === 0) return directives;
   const { ip } = directives;
   return { ...directives, ip: ip === 'any' ? ip : [...(ip ?? []), ...legacy] };
+}
+
+/** The spec of a vif, if it is in the config's own list. */
+export function specOf(config: XlConfig, { handle, mac }: VifPlace): XlString | undefined {
+  const spec = stringItems(config, 'vif')[handle];
+  return spec !== undefined && isSpecOf(mac, spec.text) ? spec : undefined;
 }
 
 /** A spec without `mac=` gets a random MAC from libxl, so it may be of any. */

@@ -56,8 +56,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
  * @throws ConfigError when the file is bad, or when the one VIFGUARD_CONF names cannot be read.
  */
 export function loadHostConfig(env: NodeJS.ProcessEnv = process.env): HostConfig {
-  const named = env.VIFGUARD_CONF;
-  const file = named === undefined || named === '' ? HOST_CONFIG_PATH : named;
+  const file = hostConfigFile(env);
   const text = readConfigText(file);
   if (text !== undefined) return parseHostConfig(file, text);
   if (file === HOST_CONFIG_PATH) return DEFAULT_HOST_CONFIG;
@@ -66,6 +65,10 @@ export function loadHostConfig(env: NodeJS.ProcessEnv = process.env): HostConfig
     problem: 'there is no such file',
     advice: 'correct VIFGUARD_CONF, or unset it',
   });
+}
+
+export function hostConfigFile({ VIFGUARD_CONF }: NodeJS.ProcessEnv = process.env): string {
+  return VIFGUARD_CONF === undefined || VIFGUARD_CONF === '' ? HOST_CONFIG_PATH : VIFGUARD_CONF;
 }
 
 /** @throws ConfigError at the first thing that is wrong. */

@@ -41,6 +41,8 @@ test('bash completes verbs, options, ports and files', async (t) => {
   );
   t.deepEqual(await bash(lab, 'lint', 'web'), ['web1.cfg']);
   t.deepEqual(await bash(lab, 'lint', 'web1.cfg', 'we'), ['web1.cfg']);
+  t.deepEqual(await bash(lab, 'explain', '--config', 'we'), ['web1.cfg']);
+  t.deepEqual(await bash(lab, 'explain', '--config', 'web1.cfg', '--h'), ['--hex', '--help']);
 });
 
 /** Types a line with a tab at its end into an interactive zsh, and gives the line as it is then. */
@@ -70,4 +72,5 @@ test('zsh completes verbs, options, ports and files', async (t) => {
   t.is(await zsh(t, lab, 'vifguard check --j'), '<vifguard check --json >');
   t.is(await zsh(t, lab, 'vifguard show vif'), '<vifguard show vif1.0 >');
   t.is(await zsh(t, lab, 'vifguard lint we'), '<vifguard lint web1.cfg >');
+  t.is(await zsh(t, lab, 'vifguard explain --config we'), '<vifguard explain --config web1.cfg >');
 });

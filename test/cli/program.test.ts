@@ -19,6 +19,7 @@ for (const verb of [
   [],
   ['status'],
   ['show'],
+  ['explain'],
   ['check'],
   ['lint'],
   ['doctor'],

@@ -1,0 +1,41 @@
+import { helpText, nameSection, page, paragraph, section, title } from './roff.ts';
+
+/** vif-guard(8): what xl runs has no --help, so this is where it is told. */
+const TEXT = `xl runs it when a guest's network port comes or goes, in place of Xen's own vif-bridge. It filters the
+port, puts it on its bridge, and lets through only what the domain's config says the guest is.
+People use vifguard(8).
+
+Set it for every guest in /etc/xen/xl.conf, or for one vif in its spec:
+
+  vif.default.script = "vif-guard"
+  vif = [ 'mac=00:16:3e:38:b4:ac,bridge=xenbr0,script=vif-guard,ip=192.0.2.43 2001:db8::60' ]
+  vifguard = [ 'dhcp=on,peers=open,dom0=icmp' ]
+
+ip= of the spec has the guest's addresses, between blanks; without one the guest gets no IP at all,
+unless its vifguard entry says otherwise. xl ignores the setting vifguard; its entries belong to vifs
+by position. vif-guard.conf(5) has their keys, and the defaults.
+
+A port goes up last: filters come first, then the bridge. When anything fails, the port stays down and on
+no bridge, "xl create" fails, and the reason is in xenstore (hotplug-error), which xl prints. It exits
+with 1 then, and else with 0.
+
+Environment:
+  XENBUS_PATH, vif, INTERFACE        from xl: the vif's path in xenstore, and its device
+  VIFGUARD_CONF                      another file than /etc/xen/vif-guard.conf
+  XENSTORED_PATH                     the socket or device of xenstored
+
+Files:
+  /etc/xen/scripts/vif-guard         the program, where xl looks for it
+  /etc/xen/vif-guard.conf            the host's defaults
+  /run/vifguard/net-*/registry.json  what is guarded now, by network namespace`;
+
+export function hotplugManual(version: string): string {
+  const events = ['online type_if=vif', 'offline type_if=vif', 'add type_if=tap', 'remove type_if=tap'];
+  return page(
+    title({ name: 'vif-guard', section: 8, source: `vifguard ${version}` }),
+    nameSection('vif-guard', 'hotplug script that guards the network ports of Xen guests'),
+    section('Synopsis', ...events.map((event) => paragraph(`vif-guard ${event}`))),
+    section('Description', ...helpText(TEXT, section)),
+    section('See also', paragraph('vifguard(8), vif-guard.conf(5), xl.conf(5), xl-network-configuration(5)')),
+  );
+}
