@@ -44,6 +44,8 @@ export type Drops = Readonly<Partial<Record<Reason, number>>>;
  * lock. Everything throws VifguardError when the kernel or its tools refuse.
  */
 export interface Backend {
+  /** Whether bridges with guarded ports have to call ip6tables (br_netfilter). */
+  readonly bridgeNetfilter: boolean;
   /**
    * Makes the filter right for one port that comes, changes or goes: that port's part at once or not
    * at all. Where the kernel does not hold what was left there, everything is written anew.

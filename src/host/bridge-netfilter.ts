@@ -1,6 +1,6 @@
 import { access, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../backends/xtables/tools.ts';
+import { runTool } from '../backends/tool.ts';
 import { VifguardError } from '../errors.ts';
 
 const SYSCTLS = '/proc/sys/net/bridge';
@@ -13,12 +13,14 @@ const SYSCTLS = '/proc/sys/net/bridge';
  */
 export async function loadBridgeNetfilter(): Promise<void> {
   if (await exists(SYSCTLS)) return;
-  await run('modprobe', ['br_netfilter']).catch((cause: unknown) => {
-    throw new VifguardError(
-      'the kernel module br_netfilter cannot be loaded; IPv6 ND cannot be guarded without',
-      { cause },
-    );
-  });
+  await runTool({ program: 'modprobe', args: ['br_netfilter'], debianPackage: 'kmod' }).catch(
+    (cause: unknown) => {
+      throw new VifguardError(
+        'the kernel module br_netfilter cannot be loaded; IPv6 ND cannot be guarded without',
+        { cause },
+      );
+    },
+  );
   const calls = (await readdir(SYSCTLS)).filter((name) => name.startsWith('bridge-nf-call-'));
   await Promise.all(calls.map((name) => writeFile(join(SYSCTLS, name), '0')));
 }

@@ -1,4 +1,4 @@
-import { xtables } from '../backends/xtables/backend.ts';
+import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { loadBridgeNetfilter } from '../host/bridge-netfilter.ts';
 import type { Link } from '../netlink/link.ts';
@@ -12,6 +12,7 @@ import { close } from './detach.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
 import { findBridge, findPort, portMtu, portName } from './port.ts';
 import {
+  backendOf,
   type PortKind,
   type PortRecord,
   type Registry,
@@ -47,7 +48,7 @@ export interface Attached {
  * Guards a port and puts it on its bridge: filters first, then the bridge, then up. On any failure
  * the port ends down, on no bridge, with nothing of it left. The caller holds the lock.
  *
- * @throws InputError for what the vif spec asks and cannot have; NetlinkError, XtablesError.
+ * @throws InputError for what the vif spec asks and cannot have; NetlinkError, FilterToolError.
  */
 export async function attach(attachment: Attachment): Promise<Attached> {
   const { rtnetlink, directory, kind, device, record, policy, config } = attachment;
@@ -56,6 +57,8 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   const known = before.ports[name];
   const entry = portRecord(attachment);
   const again = isSamePort(known, entry);
+  const backendName = backendOf(before, config.backend);
+  const backend = await loadBackend(backendName);
   const undo = () => close({ rtnetlink, directory, config, port: name, device });
   let port: Link | undefined;
   let bridge: Link | undefined;
@@ -71,7 +74,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
           bridge = await findBridge(rtnetlink, attachment.bridge);
           mtu = portMtu(record, bridge);
           refuseConflict(before, name, entry);
-          await loadBridgeNetfilter();
+          if (backend.bridgeNetfilter) await loadBridgeNetfilter();
         },
       },
       {
@@ -88,10 +91,8 @@ export async function attach(attachment: Attachment): Promise<Attached> {
         name: 'claim',
         run: async () => {
           const record = bridgeRecord(before, present(bridge));
-          await writeRegistry(
-            directory,
-            withBridge(withPort(before, name, entry), attachment.bridge, record),
-          );
+          const claimed = withBridge(withPort(before, name, entry), attachment.bridge, record);
+          await writeRegistry(directory, { ...claimed, backend: backendName });
         },
       },
       {
@@ -105,9 +106,11 @@ export async function attach(attachment: Attachment): Promise<Attached> {
       {
         name: 'filter',
         run: async () => {
-          await rtnetlink.setBridge(present(bridge).index, { nfCallIp6tables: true });
+          if (backend.bridgeNetfilter) {
+            await rtnetlink.setBridge(present(bridge).index, { nfCallIp6tables: true });
+          }
           const registry = await readRegistry(directory);
-          await xtables.applyPort({
+          await backend.applyPort({
             host: guardedHost(registry, config.untrustedPorts, name),
             port: name,
             before: known === undefined ? undefined : guardedPort(known),

@@ -1,4 +1,4 @@
-import { xtables } from '../backends/xtables/backend.ts';
+import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
@@ -17,21 +17,22 @@ export interface Detachment {
  * Closes a port and takes away everything of it: link down, off the bridge (which drops its settings
  * and FDB entries), then its chains, then its claim. What is not there is fine.
  *
- * @throws NetlinkError, XtablesError, VifguardError
+ * @throws NetlinkError, FilterToolError, VifguardError
  */
 export async function close({ rtnetlink, config, directory, port, device }: Detachment): Promise<void> {
   for (const name of new Set([port, device])) await closeLink(rtnetlink, name);
   const registry = await readRegistry(directory);
   const known = registry.ports[port];
   if (known === undefined) return;
+  const backend = await loadBackend(registry.backend);
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
   if (Object.keys(kept.ports).length === 0 && !kept.pinned) {
-    await xtables.removeAll();
+    await backend.removeAll();
   } else {
     const host = guardedHost(kept, config.untrustedPorts);
-    await xtables.applyPort({ host, port, before: guardedPort(known), after: undefined });
+    await backend.applyPort({ host, port, before: guardedPort(known), after: undefined });
   }
-  await releaseBridges(rtnetlink, idle);
+  if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, idle);
   await writeRegistry(directory, kept);
 }
 

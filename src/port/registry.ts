@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { BackendName } from '../backends/names.ts';
 import { VifguardError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { type PolicyJson, policyFromJson } from '../policy/serialize.ts';
@@ -33,11 +34,13 @@ export interface BridgeRecord {
 export interface Registry {
   /** Set by `vifguard host up`: the tables stay when the last port goes. */
   readonly pinned: boolean;
+  /** What holds the guards, whatever the host config says by now. */
+  readonly backend: BackendName;
   readonly bridges: Readonly<Record<string, BridgeRecord>>;
   readonly ports: Readonly<Record<string, PortRecord>>;
 }
 
-export const EMPTY_REGISTRY: Registry = { pinned: false, bridges: {}, ports: {} };
+export const EMPTY_REGISTRY: Registry = { pinned: false, backend: 'xtables', bridges: {}, ports: {} };
 
 /** The directory of registry and lock; a bridge's network namespace, when not dom0's own, has its own. */
 export function stateDirectory(netns?: string): string {
@@ -71,6 +74,11 @@ export async function writeRegistry(directory: string, registry: Registry): Prom
   } catch (cause) {
     throw new VifguardError(`cannot write ${file}`, { cause });
   }
+}
+
+/** The backend that is in charge: as long as anything is installed, the one that holds it. */
+export function backendOf({ pinned, backend, ports }: Registry, configured: BackendName): BackendName {
+  return pinned || Object.keys(ports).length > 0 ? backend : configured;
 }
 
 export function withPort(registry: Registry, port: string, record: PortRecord): Registry {

@@ -58,7 +58,7 @@ export async function startCast(
   { attacker = {}, neighbour = {} }: { attacker?: PolicyOptions; neighbour?: PolicyOptions } = {},
 ): Promise<Cast> {
   const lab = await startLab(t);
-  await lab.writeFile('vif-guard.conf', `domain_configs = [ "${lab.dir}" ]\n`);
+  await lab.writeHostConfig(`domain_configs = [ "${lab.dir}" ]\n`);
   const [first, second] = await Promise.all([
     addGuest(lab, { domid: 1, name: 'attacker', station: ATTACKER, policy: attacker }),
     addGuest(lab, { domid: 2, name: 'neighbour', station: NEIGHBOUR, policy: neighbour }),

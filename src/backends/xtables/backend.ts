@@ -1,14 +1,15 @@
-import { parseMac } from '../../address/mac.ts';
-import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import type { Backend, GuardedHost, PortChange } from '../backend.ts';
+import { hostAfter, withOrphans } from '../known-ports.ts';
+import { FilterToolError } from '../tool.ts';
 import { NO_TABLES, type TableName } from './chains.ts';
 import { HOOKS, hostTables, portTables } from './host-chains.ts';
 import { readDrift, readDrops, readPortRules } from './inspect.ts';
 import { HOOKED_ONCE, type Present, restoreInput } from './restore.ts';
-import { chainsOf, readTables, restore, XtablesError } from './tools.ts';
+import { chainsOf, readTables, restore } from './tools.ts';
 
 /** ebtables and ip6tables, in their nft variants. */
 export const xtables: Backend = {
+  bridgeNetfilter: true,
   applyPort,
   applyHost: (host) => rebuild(host),
   removeAll,
@@ -27,51 +28,26 @@ async function applyPort(change: PortChange): Promise<void> {
   try {
     await restore(restoreInput({ tables, present: { chains: gone, hooks: HOOKED_ONCE }, hooked: true }));
   } catch (error) {
-    if (!(error instanceof XtablesError)) throw error;
+    if (!(error instanceof FilterToolError)) throw error;
     await rebuild(hostAfter(change), change.port);
   }
-}
-
-function hostAfter({ host, port, after }: PortChange): GuardedHost {
-  return {
-    ...host,
-    ports: new Map([...host.ports, ...(after === undefined ? [] : [[port, after] as const])]),
-  };
 }
 
 /** @param port one that is on its way out, and no orphan. */
 async function rebuild(host: GuardedHost, port?: string): Promise<void> {
   const present = await readPresent();
-  await restore(
-    restoreInput({ tables: hostTables(withOrphans(host, present, port)), present, hooked: true }),
-  );
+  const orphans = portsIn(present).filter((name) => name !== port);
+  await restore(restoreInput({ tables: hostTables(withOrphans(host, orphans)), present, hooked: true }));
 }
 
 async function removeAll(): Promise<void> {
   await restore(restoreInput({ tables: NO_TABLES, present: await readPresent(), hooked: false }));
 }
 
-/** Ports with chains that nobody knows the policy of, as the registry was lost: they stay, closed. */
-function withOrphans(host: GuardedHost, present: Present, port?: string): GuardedHost {
-  const names = present.chains['ebtables nat'].flatMap((chain) => /^vg-in:([^+/]+)$/.exec(chain)?.[1] ?? []);
-  const orphans = names.filter((name) => name !== port && !host.ports.has(name));
-  const closed = orphans.map((name) => [name, { restricted: false, policy: () => CLOSED }] as const);
-  return { ...host, ports: new Map([...host.ports, ...closed]) };
+/** The ports with chains of their own. */
+function portsIn({ chains }: Present): readonly string[] {
+  return chains['ebtables nat'].flatMap((chain) => /^vg-in:([^+/]+)$/.exec(chain)?.[1] ?? []);
 }
-
-const CLOSED: GuardPolicy = {
-  mode: 'disabled',
-  mac: parseMac('02:00:00:00:00:00'),
-  extraMacs: [],
-  ipv4: [],
-  ipv6: [],
-  linkLocal: 'listed',
-  dhcp: false,
-  peers: 'isolated',
-  dom0: 'none',
-  roles: [],
-  virtualRouters: [],
-};
 
 async function readPresent(): Promise<Present> {
   const tables = await readTables();

@@ -1,17 +1,8 @@
-import { ExecaError, execa } from 'execa';
-import { VifguardError } from '../../errors.ts';
+import { runTool } from '../tool.ts';
 import type { TableName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
-/** An xtables program that is missing, failed or took too long. */
-export class XtablesError extends VifguardError {
-  override readonly name = 'XtablesError';
-}
-
-const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
-const TIMEOUT_MS = 20_000;
-
-/** Applies both inputs, side by side. @throws XtablesError when one of them is refused. */
+/** Applies both inputs, side by side. @throws FilterToolError when one of them is refused. */
 export async function restore(input: RestoreInput): Promise<void> {
   const results = await Promise.allSettled([
     run('ebtables-nft-restore', ['--noflush'], input.ebtables),
@@ -21,31 +12,15 @@ export async function restore(input: RestoreInput): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-/** @throws XtablesError */
-export async function run(program: string, args: readonly string[], input = ''): Promise<string> {
-  try {
-    const options = { env: ENVIRONMENT, extendEnv: false, timeout: TIMEOUT_MS, maxBuffer: 1 << 28 };
-    const { stdout } = await execa(program, args, { ...options, input });
-    return stdout;
-  } catch (cause) {
-    if (!(cause instanceof ExecaError)) throw cause;
-    throw new XtablesError(explain(program, cause), { cause: cause.originalMessage ?? cause.shortMessage });
-  }
-}
-
-function explain(program: string, { code, timedOut, stderr }: ExecaError): string {
-  if (code === 'ENOENT') return `${program} is not installed; run "apt install iptables"`;
-  if (timedOut) return `${program} did not finish within ${TIMEOUT_MS / 1000} s`;
-  const said = String(stderr ?? '')
-    .trim()
-    .split('\n')[0];
-  return `${program} refused the rules${said === '' ? '' : `: ${said}`}; run "vifguard doctor"`;
+/** @throws FilterToolError */
+export function run(program: string, args: readonly string[], input = ''): Promise<string> {
+  return runTool({ program, args, input, debianPackage: 'iptables' });
 }
 
 /** What our tables hold, as lines in the form that the restore tools read: `:CHAIN POLICY` and `-A CHAIN RULE`. */
 export type SavedTables = { readonly [name in TableName]: readonly string[] };
 
-/** @throws XtablesError */
+/** @throws FilterToolError */
 export async function readTables(options: { readonly counters?: boolean } = {}): Promise<SavedTables> {
   const args = options.counters ? ['-c'] : [];
   const [ebtables, ip6tables] = await Promise.all([
@@ -59,7 +34,7 @@ export async function readTables(options: { readonly counters?: boolean } = {}):
  * What the save tools print once the kernel has taken these rules into empty tables, in a network
  * namespace that ends with the tool.
  *
- * @throws XtablesError when the kernel refuses them.
+ * @throws FilterToolError when the kernel refuses them.
  */
 export async function rehearse(input: RestoreInput): Promise<SavedTables> {
   const tools = ['ebtables', 'ip6tables'] as const;
