@@ -2,7 +2,10 @@ import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { PROTOCOL } from './protocols.ts';
 import { accept, closed, open, type Stage } from './rule.ts';
 
-/** What the guest may send to dom0's own stack, which is also where dom0 routes from. */
+/**
+ * What the guest may send to dom0's own stack, which is also where dom0 routes from. Of IPv6 fragments
+ * the first says what they are, and without it the later ones are nothing.
+ */
 export function dom0Access({ dom0 }: GuardPolicy): Stage<'dom0-access'> {
   if (dom0 === 'allow') return open('dom0-access');
   if (dom0 === 'none') return closed('dom0-access', 'dom0-access');
@@ -12,6 +15,7 @@ export function dom0Access({ dom0 }: GuardPolicy): Stage<'dom0-access'> {
       accept({ etherType: 'arp' }),
       accept({ etherType: 'ipv4', protocol: PROTOCOL.icmp }),
       accept({ etherType: 'ipv6', protocol: PROTOCOL.icmpv6 }),
+      accept({ etherType: 'ipv6', protocol: 'later-fragment' }),
     ],
     otherwise: { drop: 'dom0-access' },
   };

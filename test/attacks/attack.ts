@@ -1,17 +1,19 @@
 import type { Reason } from '../../src/rules/reason.ts';
 import * as f from '../frames/index.ts';
-import { ATTACKER, PLACES, type Place, STATIONS } from './cast.ts';
+import { GUEST, PLACES, type Spot, STATIONS } from './cast.ts';
 
 /** One frame, and where it arrives when nobody hinders it. */
 export interface Shot {
   readonly frame: f.Bytes;
-  readonly reaches: readonly Place[];
+  /** The guest unless told. */
+  readonly from?: Spot;
+  readonly reaches: readonly Spot[];
 }
 
 /** A forbidden thing to send: its frames, and the reason under which the guard drops each of them. */
 export interface Attack {
   readonly name: string;
-  /** `kernel`: what br_netfilter itself throws away, which no counter of ours sees. */
+  /** `kernel`: what the bridge or br_netfilter itself throws away, which no counter of ours sees. */
   readonly reason: Reason | 'kernel';
   readonly shots: readonly Shot[];
 }
@@ -46,13 +48,13 @@ export interface Ipv4Options extends Partial<f.Ipv4Header> {
   readonly ether?: Partial<f.EthernetHeader>;
 }
 
-/** An IPv4 packet of the attacker's, but for what `options` says, to everywhere. */
+/** An IPv4 packet of the guest's, but for what `options` says, to everywhere. */
 export function ipv4Shots(payload: f.TransportLayer, options: Ipv4Options = {}): Shot[] {
   const { group = ALL_HOSTS, ether = {}, ...header } = options;
   return everywhere(group, ({ mac, address }) =>
     f.ethernet(
-      { src: ATTACKER.mac, dst: mac, ...ether },
-      f.ipv4({ src: ATTACKER.ip, dst: address, ...header }, payload),
+      { src: GUEST.mac, dst: mac, ...ether },
+      f.ipv4({ src: GUEST.ip, dst: address, ...header }, payload),
     ),
   );
 }
@@ -62,13 +64,47 @@ export interface Ipv6Options extends Partial<f.Ipv6Header> {
   readonly ether?: Partial<f.EthernetHeader>;
 }
 
-/** An IPv6 packet of the attacker's, but for what `options` says, to everywhere. */
+/** An IPv6 packet of the guest's, but for what `options` says, to everywhere. */
 export function ipv6Shots(payload: f.TransportLayer, options: Ipv6Options = {}): Shot[] {
   const { group = ALL_NODES, ether = {}, ...header } = options;
   return everywhere(group, ({ mac, address }) =>
     f.ethernet(
-      { src: ATTACKER.mac, dst: mac, ...ether },
-      f.ipv6({ src: ATTACKER.ip6, dst: address, hopLimit: 255, ...header }, payload),
+      { src: GUEST.mac, dst: mac, ...ether },
+      f.ipv6({ src: GUEST.ip6, dst: address, hopLimit: 255, ...header }, payload),
+    ),
+  );
+}
+
+/** Things of one kind. */
+export function because(
+  reason: Attack['reason'],
+  shots: Readonly<Record<string, readonly Shot[]>>,
+): readonly Attack[] {
+  return Object.entries(shots).map(([name, frames]) => ({ name, reason, shots: frames }));
+}
+
+/** A message that a guest has no business with. */
+export interface Message {
+  readonly name: string;
+  readonly payload: () => f.TransportLayer;
+  readonly group?: string;
+}
+
+export type Messages = Readonly<Partial<Record<Reason, readonly Message[]>>>;
+
+/** Each message in each disguise. */
+export function disguised<Options extends { readonly group?: string }>(
+  messages: Messages,
+  disguises: Readonly<Record<string, Options>>,
+  shots: (payload: f.TransportLayer, options: Options) => readonly Shot[],
+): readonly Attack[] {
+  return (Object.entries(messages) as [Reason, readonly Message[]][]).flatMap(([reason, list]) =>
+    list.flatMap(({ name, payload, group }) =>
+      Object.entries(disguises).map(([disguise, options]) => ({
+        name: `${name}, ${disguise}`,
+        reason,
+        shots: shots(payload(), { ...options, ...(group === undefined ? {} : { group }) }),
+      })),
     ),
   );
 }
@@ -76,3 +112,6 @@ export function ipv6Shots(payload: f.TransportLayer, options: Ipv6Options = {}):
 /** What anybody may send and nobody answers, to be wrapped into something forbidden. */
 export const harmless4 = () => f.icmpEchoReply(f.marker());
 export const harmless6 = () => f.icmpv6EchoReply(f.marker());
+
+/** A datagram that holds nothing. */
+export const datagram = (srcPort: number, dstPort: number) => () => f.udp({ srcPort, dstPort }, f.marker());

@@ -1,8 +1,9 @@
 import type { ExecutionContext } from 'ava';
 import { LabError } from '../lab/error.ts';
 import type { Guest } from '../lab/guest.ts';
-import { type Lab, startLab } from '../lab/lab.ts';
+import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
 import type { Namespace } from '../lab/netns.ts';
+import type { Nic } from '../lab/nic.ts';
 import { DOM0, GATEWAY, type Host } from '../lab/segment.ts';
 import type { Witness } from '../lab/witness.ts';
 
@@ -11,7 +12,8 @@ export interface Station extends Host {
   readonly linkLocal: string;
 }
 
-export const ATTACKER: Station = {
+/** The guest that a test is about: it attacks, or frames that are not for it are sent its way. */
+export const GUEST: Station = {
   mac: '00:16:3e:00:01:00',
   ip: '192.0.2.41',
   ip6: '2001:db8:0:ffff::41',
@@ -37,36 +39,44 @@ export type Place = (typeof PLACES)[number];
 
 export const STATIONS: Readonly<Record<Place, Host>> = { gateway: GATEWAY, neighbour: NEIGHBOUR, dom0: DOM0 };
 
+/** Where frames are sent from, and where they are looked for. */
+export type Spot = Place | 'guest';
+
 export interface PolicyOptions {
-  /** The vif spec's `ip=`; the attacker's own two addresses unless told. */
-  readonly ip?: string;
+  /** The vif spec's `ip=`; the station's own two addresses unless told, none at all for null. */
+  readonly ip?: string | null;
   /** An entry of `vifguard = [ ... ]`. */
   readonly directives?: string;
 }
 
-/** A lab with an attacker and a neighbour, of which nobody answers frames: what arrives was sent by a test. */
-export interface Cast {
-  readonly lab: Lab;
-  readonly attacker: Guest;
-  readonly neighbour: Guest;
-  readonly witnesses: Readonly<Record<Place, Witness>>;
+export interface CastOptions {
+  readonly guest?: PolicyOptions;
+  readonly neighbour?: PolicyOptions;
+  readonly lab?: LabOptions;
 }
 
-/** `attacker` and `neighbour`: what the policies of the two say. Their ports are not yet on the bridge. */
-export async function startCast(
-  t: ExecutionContext,
-  { attacker = {}, neighbour = {} }: { attacker?: PolicyOptions; neighbour?: PolicyOptions } = {},
-): Promise<Cast> {
-  const lab = await startLab(t);
+/** A lab with a guest and a neighbour, of which nobody answers frames: what arrives was sent by a test. */
+export interface Cast {
+  readonly lab: Lab;
+  readonly guest: Guest;
+  readonly neighbour: Guest;
+}
+
+/** The two guests' policies are said; their ports are not yet on the bridge. */
+export async function startCast(t: ExecutionContext, options: CastOptions = {}): Promise<Cast> {
+  const lab = await startLab(t, options.lab);
   await lab.writeHostConfig(`domain_configs = [ "${lab.dir}" ]\n`);
-  const [first, second] = await Promise.all([
-    addGuest(lab, { domid: 1, name: 'attacker', station: ATTACKER, policy: attacker }),
-    addGuest(lab, { domid: 2, name: 'neighbour', station: NEIGHBOUR, policy: neighbour }),
+  const [guest, neighbour] = await Promise.all([
+    addGuest(lab, { domid: 1, name: 'guest', station: GUEST, policy: options.guest ?? {} }),
+    addGuest(lab, { domid: 2, name: 'neighbour', station: NEIGHBOUR, policy: options.neighbour ?? {} }),
     // Group frames go everywhere, which is an attacker's best case.
     lab.dom0.namespace.ip('link set xenbr0 type bridge mcast_snooping 0'),
   ]);
-  const witnesses = { gateway: lab.gateway, neighbour: second, dom0: lab.dom0 };
-  return { lab, attacker: first, neighbour: second, witnesses };
+  return { lab, guest, neighbour };
+}
+
+export function witness({ lab, guest, neighbour }: Cast, spot: Spot): Witness & { readonly nic: Nic } {
+  return { gateway: lab.gateway, dom0: lab.dom0, guest, neighbour }[spot];
 }
 
 interface GuestPart {
@@ -77,11 +87,10 @@ interface GuestPart {
 }
 
 async function addGuest(lab: Lab, { domid, name, station, policy }: GuestPart): Promise<Guest> {
-  const ip = policy.ip ?? `${station.ip} ${station.ip6}`;
-  const directives = policy.directives ?? 'peers=open';
+  const { ip = `${station.ip} ${station.ip6}`, directives = 'peers=open' } = policy;
   const config = [`name = "${name}"`, `vif = [ "mac=${station.mac}" ]`, `vifguard = [ "${directives}" ]`];
   await lab.writeFile(`${name}.cfg`, `${config.join('\n')}\n`);
-  const guest = await lab.guest({ domid, name, mac: station.mac, ip });
+  const guest = await lab.guest({ domid, name, mac: station.mac, ...(ip === null ? {} : { ip }) });
   await silence(guest.namespace);
   return guest;
 }
@@ -99,4 +108,15 @@ export async function guard(guest: Guest): Promise<void> {
   await silence(guest.namespace);
   const { exitCode, hotplugError } = await guest.online();
   if (exitCode !== 0) throw new LabError(`${guest.name} cannot be guarded: ${hotplugError}`);
+}
+
+/** Leaves a guarded port to the packet filter: its bridge flags are as the kernel makes them. */
+export async function filterAlone({ lab, guest }: Pick<Cast, 'lab' | 'guest'>): Promise<void> {
+  const flags = 'isolated off locked off learning on flood on guard off root_block off';
+  await lab.dom0.namespace.run('bridge', ['link', 'set', 'dev', guest.device, ...flags.split(' ')]);
+}
+
+/** Leaves the ports to the bridge: everything in nftables goes, as with a careless firewall's reload. */
+export async function bridgeAlone({ lab }: Pick<Cast, 'lab'>): Promise<void> {
+  await lab.dom0.namespace.run('nft', ['flush', 'ruleset']);
 }

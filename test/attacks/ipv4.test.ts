@@ -1,7 +1,11 @@
 import test from 'ava';
-import { IPV4_SOURCES, IPV4_SPEAKERS } from './catalogue/ipv4.ts';
+import { DHCP_CLIENT, IPV4_SOURCES, IPV4_SPEAKERS } from './catalogue/ipv4.ts';
 import { proveAttacks } from './prove.ts';
 
-test('sources that are not the guest', proveAttacks, IPV4_SOURCES);
+test('IPv4 sources that are not the guest', proveAttacks, IPV4_SOURCES);
 
-test('what speaks for the network', proveAttacks, IPV4_SPEAKERS);
+test('what speaks for the network over IPv4, in every disguise', proveAttacks, IPV4_SPEAKERS);
+
+test('a DHCP client that may not be one', proveAttacks, DHCP_CLIENT, {
+  guest: { directives: 'peers=open,dhcp=off' },
+});

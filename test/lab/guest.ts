@@ -22,7 +22,7 @@ import { Namespace } from './netns.ts';
 import { type FloodLimit, type FloodResult, Nic } from './nic.ts';
 import { poll } from './poll.ts';
 import { GATEWAY, type Segment } from './segment.ts';
-import { isSameFrame, observe, type Witness } from './witness.ts';
+import { among, observe, type Witness } from './witness.ts';
 
 /** A vif; what is left out gets a value that follows from `domid` and `handle`. */
 export type GuestOptions = Pick<Vif, 'domid'> & Partial<Vif>;
@@ -217,7 +217,7 @@ export class Guest implements Witness {
     nic = this.nic,
   ): Promise<boolean[][]> {
     const seen = await observe(() => nic.send(...frames), witnesses);
-    return seen.map((arrived) => frames.map((frame) => arrived.some((other) => isSameFrame(frame, other))));
+    return seen.map((arrived) => frames.map(among(arrived)));
   }
 
   /** @throws LabError when the frame does not arrive at every one of the witnesses. */

@@ -1,4 +1,4 @@
-import { type Bytes, marker } from '../frames/index.ts';
+import { type Bytes, marker, toHex } from '../frames/index.ts';
 import type { Capture } from './capture.ts';
 import { LabError } from './error.ts';
 
@@ -45,12 +45,15 @@ export async function fence(witness: Witness): Promise<void> {
 }
 
 /**
- * Whether a frame that was seen is the one that was sent, byte for byte; the network may have cut off
- * what follows the IP packet, as br_netfilter does.
+ * Tells of a frame that was sent whether it is among those seen, byte for byte; the network may have
+ * cut off what follows the IP packet, as br_netfilter does.
  */
-export function isSameFrame(sent: Bytes, seen: Bytes): boolean {
-  const frame = Buffer.from(sent);
-  return frame.equals(seen) || frame.subarray(0, ipEnd(frame)).equals(seen);
+export function among(seen: readonly Bytes[]): (sent: Bytes) => boolean {
+  const known = new Set(seen.map(toHex));
+  return (sent) => {
+    const hex = toHex(sent);
+    return known.has(hex) || known.has(hex.slice(0, 2 * ipEnd(Buffer.from(sent))));
+  };
 }
 
 function ipEnd(frame: Buffer): number {

@@ -16,7 +16,7 @@ const HOST_ND: readonly Match[] = [
 export const linkLocalFragments: Stage<'link-local-fragments'> = {
   name: 'link-local-fragments',
   only: [{ source: LINK_LOCAL_IPV6 }],
-  rules: [drop('nd-fragment', { fragmented: true })],
+  rules: [drop('nd-fragment', { source: LINK_LOCAL_IPV6, fragmented: true })],
   otherwise: 'pass',
 };
 

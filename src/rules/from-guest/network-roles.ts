@@ -64,11 +64,11 @@ const IPV6: readonly Restricted[] = [
 const HOST_IGMP = [0x12, 0x16, 0x17, 0x22];
 
 export function networkRolesIpv4(policy: GuardPolicy): Stage<'network-roles'> {
-  return stage(policy, [...withheld(policy, IPV4), ...dhcpClient(policy, 68, 67), ...igmp(policy)]);
+  return stage(policy, [...withheld(policy, IPV4), ...dhcpClient(policy, 67), ...igmp(policy)]);
 }
 
 export function networkRolesIpv6(policy: GuardPolicy): Stage<'network-roles'> {
-  return stage(policy, [...withheld(policy, IPV6), ...dhcpClient(policy, 546, 547)]);
+  return stage(policy, [...withheld(policy, IPV6), ...dhcpClient(policy, 547)]);
 }
 
 /** No message of a role is TCP, and most traffic is. */
@@ -85,10 +85,13 @@ function withheld({ roles }: GuardPolicy, classes: readonly Restricted[]): reado
     .flatMap(({ reason, messages }) => messages.map((match) => drop(reason, match)));
 }
 
-function dhcpClient({ dhcp }: GuardPolicy, from: number, to: number): readonly Rule[] {
-  const range = (port: number): Range => only(port);
-  const match = { protocol: PROTOCOL.udp, sourcePort: range(from), destinationPort: range(to) };
-  return dhcp ? [] : [drop('dhcp-client', match)];
+/** To a server from any port but a server's own, as servers take a client's message from every port. */
+function dhcpClient({ dhcp }: GuardPolicy, server: number): readonly Rule[] {
+  const ports: readonly Range[] = [
+    [0, server - 1],
+    [server + 1, 65535],
+  ];
+  return dhcp ? [] : ports.map((sourcePort) => drop('dhcp-client', { ...udpTo(server), sourcePort }));
 }
 
 function igmp({ roles }: GuardPolicy): readonly Rule[] {

@@ -6,6 +6,7 @@ export const speakersIpv4: Stage<'speakers'> = {
   name: 'speakers',
   rules: [
     drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, sourcePort: only(67) }),
+    drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, destinationPort: only(68) }),
     drop('redirect', { fromPeer: true, protocol: PROTOCOL.icmp, type: only(5) }),
     drop('router-advert', { fromPeer: true, protocol: PROTOCOL.icmp, type: only(9) }),
   ],
@@ -16,6 +17,7 @@ export const speakersIpv6: Stage<'speakers'> = {
   name: 'speakers',
   rules: [
     drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, sourcePort: only(547) }),
+    drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, destinationPort: only(546) }),
     drop('router-advert', {
       fromPeer: true,
       protocol: PROTOCOL.icmpv6,

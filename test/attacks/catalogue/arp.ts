@@ -2,20 +2,20 @@ import type { Reason } from '../../../src/rules/reason.ts';
 import * as f from '../../frames/index.ts';
 import { GATEWAY } from '../../lab/segment.ts';
 import { ALL_HOSTS, type Attack, everywhere, type Target } from '../attack.ts';
-import { ATTACKER, STRANGER } from '../cast.ts';
+import { GUEST, STRANGER } from '../cast.ts';
 
 /** The attacker's own request or reply, but for what `fields` says. */
 function forged(fields: Partial<f.Arp>, change: (arp: f.Bytes) => f.Bytes = (bytes) => bytes) {
   return ({ mac, address }: Target) => {
     const whole = f.arp({
       op: f.ARP_REQUEST,
-      senderMac: ATTACKER.mac,
-      senderIp: ATTACKER.ip,
+      senderMac: GUEST.mac,
+      senderIp: GUEST.ip,
       targetIp: address,
       ...fields,
     });
     const payload = { ...whole, bytes: change(whole.bytes) };
-    return f.ethernet({ src: ATTACKER.mac, dst: mac, trailer: f.marker() }, payload);
+    return f.ethernet({ src: GUEST.mac, dst: mac, trailer: f.marker() }, payload);
   };
 }
 
@@ -41,7 +41,7 @@ const SPOOFS: Builders = {
   'reply from 0.0.0.0 about its own': forged({
     op: f.ARP_REPLY,
     senderIp: '0.0.0.0',
-    targetIp: ATTACKER.ip,
+    targetIp: GUEST.ip,
   }),
   ...bothWays('no Ethernet size', { hardwareSize: 8, senderIp: STRANGER.ip }),
   ...bothWays('hardware size 0', { hardwareSize: 0, senderIp: STRANGER.ip }),

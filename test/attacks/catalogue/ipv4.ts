@@ -1,35 +1,35 @@
-import type { Reason } from '../../../src/rules/reason.ts';
 import * as f from '../../frames/index.ts';
 import { GATEWAY } from '../../lab/segment.ts';
-import { ALL_HOSTS, type Attack, harmless4, type Ipv4Options, ipv4Shots } from '../attack.ts';
-import { ATTACKER, STRANGER } from '../cast.ts';
-
-interface Message {
-  readonly name: string;
-  readonly payload: () => f.TransportLayer;
-  readonly group?: string;
-}
+import {
+  type Attack,
+  because,
+  datagram,
+  disguised,
+  harmless4,
+  type Ipv4Options,
+  ipv4Shots,
+  type Messages,
+} from '../attack.ts';
+import { GUEST, STRANGER } from '../cast.ts';
 
 const ALL_ROUTERS = '224.0.0.2';
 const HSRP2_GROUP = '224.0.0.102';
 const RIP_PORT = 520;
 
-const datagram = (srcPort: number, dstPort: number) => () => f.udp({ srcPort, dstPort }, f.marker());
 const protocol = (number: number) => () => f.rawTransport(number, f.concat(f.zeros(16), f.marker()));
 const igmpType = (type: number) => () => f.igmp(type, 0, f.concat(f.zeros(4), f.marker()));
 
 /** What speaks for the network over IPv4, by the reason of its drop. */
-const MESSAGES: Readonly<Partial<Record<Reason, readonly Message[]>>> = {
+const MESSAGES: Messages = {
   'dhcp-server': [
     {
       name: 'DHCP offer',
       payload: () =>
-        f.dhcp({ type: f.DHCP_OFFER, mac: STRANGER.mac, yourIp: STRANGER.ip, serverId: ATTACKER.ip }),
+        f.dhcp({ type: f.DHCP_OFFER, mac: STRANGER.mac, yourIp: STRANGER.ip, serverId: GUEST.ip }),
     },
     {
       name: 'DHCP acknowledgement',
-      payload: () =>
-        f.dhcp({ type: f.DHCP_ACK, mac: STRANGER.mac, yourIp: STRANGER.ip, serverId: ATTACKER.ip }),
+      payload: () => f.dhcp({ type: f.DHCP_ACK, mac: STRANGER.mac, yourIp: STRANGER.ip, serverId: GUEST.ip }),
     },
     { name: 'DHCP server to a relay', payload: datagram(67, 67) },
     { name: 'DHCP answer from another port', payload: datagram(4011, 68) },
@@ -38,17 +38,17 @@ const MESSAGES: Readonly<Partial<Record<Reason, readonly Message[]>>> = {
   'router-advert': [
     {
       name: 'ICMP router advertisement',
-      payload: () => f.icmp({ type: 9 }, f.concat(f.u8(1, 2), f.u16(1800), f.ip(ATTACKER.ip), f.u32(0))),
+      payload: () => f.icmp({ type: 9 }, f.concat(f.u8(1, 2), f.u16(1800), f.ip(GUEST.ip), f.u32(0))),
     },
     {
       name: 'Mobile IP agent advertisement',
       payload: () =>
-        f.icmp({ type: 9, code: 16 }, f.concat(f.u8(1, 2), f.u16(1800), f.ip(ATTACKER.ip), f.u32(0))),
+        f.icmp({ type: 9, code: 16 }, f.concat(f.u8(1, 2), f.u16(1800), f.ip(GUEST.ip), f.u32(0))),
     },
   ],
   redirect: [0, 1, 2, 3].map((code) => ({
     name: `ICMP redirect, code ${code}`,
-    payload: () => f.icmp({ type: 5, code }, f.concat(f.ip(ATTACKER.ip), f.zeros(28))),
+    payload: () => f.icmp({ type: 5, code }, f.concat(f.ip(GUEST.ip), f.zeros(28))),
   })),
   'multicast-query': [
     { name: 'IGMPv1 query', payload: () => f.igmp(0x11, 0, f.zeros(4)) },
@@ -65,8 +65,8 @@ const MESSAGES: Readonly<Partial<Record<Reason, readonly Message[]>>> = {
     { name: 'IGMP of type 255', payload: igmpType(0xff) },
   ],
   'routing-protocol': [
-    { name: 'OSPF', payload: () => f.ospf(ATTACKER.ip), group: f.OSPF_GROUP },
-    { name: 'OSPF to the designated routers', payload: () => f.ospf(ATTACKER.ip), group: '224.0.0.6' },
+    { name: 'OSPF', payload: () => f.ospf(GUEST.ip), group: f.OSPF_GROUP },
+    { name: 'OSPF to the designated routers', payload: () => f.ospf(GUEST.ip), group: '224.0.0.6' },
     { name: 'PIM', payload: () => f.pim(), group: f.PIM_GROUP },
     { name: 'EIGRP', payload: () => f.eigrp(1), group: f.EIGRP_GROUP },
     { name: 'RIP', payload: () => f.rip(), group: f.RIP_GROUP },
@@ -90,7 +90,7 @@ const MESSAGES: Readonly<Partial<Record<Reason, readonly Message[]>>> = {
     { name: 'HSRP', payload: () => f.hsrp(GATEWAY.ip), group: f.HSRP_GROUP },
     { name: 'HSRPv2', payload: () => f.hsrp(GATEWAY.ip), group: HSRP2_GROUP },
     { name: 'HSRP from another port', payload: datagram(1024, 1985), group: f.HSRP_GROUP },
-    { name: 'GLBP', payload: () => f.glbp(ATTACKER.mac), group: f.GLBP_GROUP },
+    { name: 'GLBP', payload: () => f.glbp(GUEST.mac), group: f.GLBP_GROUP },
   ],
 };
 
@@ -103,34 +103,39 @@ const DISGUISES: Readonly<Record<string, Ipv4Options>> = {
   'with time to live 1': { ttl: 1 },
 };
 
-export const IPV4_SPEAKERS: readonly Attack[] = Object.entries(MESSAGES).flatMap(([reason, messages]) =>
-  messages.flatMap(({ name, payload, group = ALL_HOSTS }) =>
-    Object.entries(DISGUISES).map(([disguise, options]) => ({
-      name: `${name}, ${disguise}`,
-      reason: reason as Reason,
-      shots: ipv4Shots(payload(), { group, ...options }),
-    })),
-  ),
-);
+/** What speaks for the network over IPv4. */
+export const IPV4_SPEAKERS: readonly Attack[] = [
+  ...disguised(MESSAGES, DISGUISES, ipv4Shots),
+  // To one station an authentication header is the guest's own affair.
+  ...because('routing-protocol', {
+    'OSPF behind an authentication header': ipv4Shots(protocol(51)(), { group: f.OSPF_GROUP }).slice(-1),
+  }),
+];
 
-const sources = (reason: Reason, list: Readonly<Record<string, string>>): Attack[] =>
-  Object.entries(list).flatMap(([name, src]) => [
-    { name: `IPv4 from ${name}`, reason, shots: ipv4Shots(harmless4(), { src }) },
-    {
-      name: `TCP from ${name}`,
-      reason,
-      shots: ipv4Shots(f.tcp({ srcPort: 9, dstPort: 9 }, f.marker()), { src }),
-    },
-    {
-      name: `a later fragment from ${name}`,
-      reason,
-      shots: ipv4Shots(f.rawTransport(17, f.marker()), { src, fragmentOffset: 1 }),
-    },
-  ]);
+/** The same as they are, without disguises. */
+export const PLAIN_IPV4_SPEAKERS = disguised(MESSAGES, { plain: {} }, ipv4Shots);
 
-const discover = () => f.dhcp({ type: f.DHCP_DISCOVER, mac: ATTACKER.mac });
+const sources = (reason: Attack['reason'], list: Readonly<Record<string, string>>): readonly Attack[] =>
+  Object.entries(list).flatMap(([name, src]) =>
+    because(reason, {
+      [`IPv4 from ${name}`]: ipv4Shots(harmless4(), { src }),
+      [`TCP from ${name}`]: ipv4Shots(f.tcp({ srcPort: 9, dstPort: 9 }, f.marker()), { src }),
+      [`UDP from ${name}`]: ipv4Shots(datagram(9, 9)(), { src }),
+      [`a later fragment from ${name}`]: ipv4Shots(f.rawTransport(17, f.marker()), {
+        src,
+        fragmentOffset: 1,
+      }),
+      [`IPv4 with options from ${name}`]: ipv4Shots(harmless4(), { src, options: f.IPV4_ROUTER_ALERT }),
+    }),
+  );
+
+const discover = () => f.dhcp({ type: f.DHCP_DISCOVER, mac: GUEST.mac });
 const UNSPECIFIED = { src: '0.0.0.0' };
+// The last one but one goes to 255.255.255.255, as a client's message does.
+const toOneAddress = (payload: f.TransportLayer) =>
+  ipv4Shots(payload, UNSPECIFIED).filter((_, shot) => shot !== 3);
 
+/** Sources that are not the guest's. */
 export const IPV4_SOURCES: readonly Attack[] = [
   ...sources('ipv4-spoof', {
     'a stranger': STRANGER.ip,
@@ -140,27 +145,23 @@ export const IPV4_SOURCES: readonly Attack[] = [
     broadcast: '255.255.255.255',
     'a link-local address': '169.254.1.1',
     'the network': '0.0.0.1',
+    'the next address': '192.0.2.40',
   }),
   ...sources('unspecified-source', { '0.0.0.0': '0.0.0.0' }),
-  {
-    name: 'IGMP report from 0.0.0.0',
-    reason: 'unspecified-source',
-    shots: ipv4Shots(f.igmpReport('239.1.2.3'), UNSPECIFIED),
-  },
-  {
-    name: 'IGMP query from 0.0.0.0',
-    reason: 'unspecified-source',
-    shots: ipv4Shots(f.igmpQuery(), UNSPECIFIED),
-  },
-  {
-    name: 'DHCP client from 0.0.0.0 to one address',
-    reason: 'unspecified-source',
-    // The last one but one goes to 255.255.255.255, as a client's message does.
-    shots: ipv4Shots(discover(), UNSPECIFIED).filter((_, shot) => shot !== 3),
-  },
-  {
-    name: 'DHCP server from 0.0.0.0',
-    reason: 'unspecified-source',
-    shots: ipv4Shots(f.dhcp({ type: f.DHCP_OFFER, mac: STRANGER.mac }), UNSPECIFIED),
-  },
+  ...because('unspecified-source', {
+    'IGMP report from 0.0.0.0': ipv4Shots(f.igmpReport('239.1.2.3'), UNSPECIFIED),
+    'IGMP query from 0.0.0.0': ipv4Shots(f.igmpQuery(), UNSPECIFIED),
+    'DHCP client from 0.0.0.0 to one address': toOneAddress(discover()),
+    'DHCP client from 0.0.0.0 and another port': ipv4Shots(datagram(1068, 67)(), UNSPECIFIED),
+    'DHCP server from 0.0.0.0': ipv4Shots(f.dhcp({ type: f.DHCP_OFFER, mac: STRANGER.mac }), UNSPECIFIED),
+  }),
+];
+
+/** A DHCP client, for a guest that may not be one. */
+export const DHCP_CLIENT: readonly Attack[] = [
+  ...because('unspecified-source', { 'DHCP discover': ipv4Shots(discover(), UNSPECIFIED) }),
+  ...because('dhcp-client', {
+    'DHCP request from its own address': ipv4Shots(f.dhcp({ type: f.DHCP_REQUEST, mac: GUEST.mac })),
+    'DHCP from another port': ipv4Shots(datagram(1068, 67)()),
+  }),
 ];

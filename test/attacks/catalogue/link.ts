@@ -1,33 +1,38 @@
-import type { Reason } from '../../../src/rules/reason.ts';
 import * as f from '../../frames/index.ts';
 import { GATEWAY } from '../../lab/segment.ts';
-import { ALL_HOSTS, type Attack, everywhere, harmless4, harmless6, ipv4Shots, ipv6Shots } from '../attack.ts';
-import { ATTACKER, PLACES, STRANGER } from '../cast.ts';
+import {
+  ALL_HOSTS,
+  ALL_NODES,
+  type Attack,
+  because,
+  everywhere,
+  harmless4,
+  harmless6,
+  ipv4Shots,
+  ipv6Shots,
+  type Shot,
+} from '../attack.ts';
+import { GUEST, PLACES, STRANGER } from '../cast.ts';
 
 const spoofed = { src: STRANGER.mac };
 
-const ownArp = (senderMac = ATTACKER.mac) =>
-  f.arp({ op: f.ARP_REQUEST, senderMac, senderIp: ATTACKER.ip, targetIp: ATTACKER.ip });
+const ownArp = (senderMac = GUEST.mac) =>
+  f.arp({ op: f.ARP_REQUEST, senderMac, senderIp: GUEST.ip, targetIp: GUEST.ip });
 
-const because = (reason: Reason, attacks: readonly Omit<Attack, 'reason'>[]): Attack[] =>
-  attacks.map((attack) => ({ ...attack, reason }));
+/** The switch would take the gateway's frames away from it, were they ever to come from here. */
+const elsewhere = (shots: readonly Shot[]): readonly Shot[] =>
+  shots
+    .map((shot) => ({ ...shot, reaches: shot.reaches.filter((spot) => spot !== 'gateway') }))
+    .filter(({ reaches }) => reaches.length > 0);
 
-const macSpoofing = because('mac-spoof', [
-  { name: 'IPv4 from another MAC', shots: ipv4Shots(harmless4(), { ether: spoofed }) },
-  { name: 'IPv6 from another MAC', shots: ipv6Shots(harmless6(), { ether: spoofed }) },
-  {
-    name: 'ARP from another MAC',
-    shots: everywhere(ALL_HOSTS, ({ mac }) =>
-      f.ethernet({ src: STRANGER.mac, dst: mac }, ownArp(STRANGER.mac)),
-    ),
-  },
-  {
-    name: "IPv4 from the gateway's MAC",
-    shots: ipv4Shots(harmless4(), { ether: { src: GATEWAY.mac } })
-      .filter(({ reaches }) => !(reaches.length === 1 && reaches[0] === 'gateway'))
-      .map((shot) => ({ ...shot, reaches: shot.reaches.filter((place) => place !== 'gateway') })),
-  },
-]);
+const macSpoofing = because('mac-spoof', {
+  'IPv4 from another MAC': ipv4Shots(harmless4(), { ether: spoofed }),
+  'IPv6 from another MAC': ipv6Shots(harmless6(), { ether: spoofed }),
+  'ARP from another MAC': everywhere(ALL_HOSTS, ({ mac }) =>
+    f.ethernet({ src: STRANGER.mac, dst: mac, trailer: f.marker() }, ownArp(STRANGER.mac)),
+  ),
+  "IPv4 from the gateway's MAC": elsewhere(ipv4Shots(harmless4(), { ether: { src: GATEWAY.mac } })),
+});
 
 const S_TAG = 0x88a8;
 const TAGS: Readonly<Record<string, readonly f.VlanTag[]>> = {
@@ -43,75 +48,52 @@ const TAGS: Readonly<Record<string, readonly f.VlanTag[]>> = {
 
 const vlans = because(
   'vlan-tag',
-  Object.entries(TAGS).flatMap(([name, tags]) => [
-    { name: `IPv4, ${name}`, shots: ipv4Shots(harmless4(), { ether: { tags } }) },
-    { name: `IPv6, ${name}`, shots: ipv6Shots(harmless6(), { ether: { tags } }) },
-    {
-      name: `ARP, ${name}`,
-      shots: everywhere(ALL_HOSTS, ({ mac }) => f.ethernet({ src: ATTACKER.mac, dst: mac, tags }, ownArp())),
-    },
-  ]),
+  Object.fromEntries(
+    Object.entries(TAGS).flatMap(([name, tags]) => [
+      [`IPv4, ${name}`, ipv4Shots(harmless4(), { ether: { tags } })],
+      [`IPv6, ${name}`, ipv6Shots(harmless6(), { ether: { tags } })],
+      [
+        `ARP, ${name}`,
+        everywhere(ALL_HOSTS, ({ mac }) =>
+          f.ethernet({ src: GUEST.mac, dst: mac, tags, trailer: f.marker() }, ownArp()),
+        ),
+      ],
+    ]),
+  ),
 );
 
 const CISCO = '01:00:0c:cc:cc:cc';
 const CISCO_PVST = '01:00:0c:cc:cc:cd';
-const llc = because('llc-snap', [
+const sap = (number: number) =>
+  everywhere(ALL_HOSTS, ({ mac }) =>
+    f.llc({ src: GUEST.mac, dst: mac, dsap: number, ssap: number }, f.marker()),
+  );
+const cisco = (dst: string, type: number, body: f.Bytes): readonly Shot[] => [
   {
-    name: 'LLC',
-    shots: everywhere(ALL_HOSTS, ({ mac }) =>
-      f.llc({ src: ATTACKER.mac, dst: mac, dsap: 0xe0, ssap: 0xe0 }, f.marker()),
-    ),
+    frame: f.snap({ src: GUEST.mac, dst }, f.u8(0, 0, 12), f.rawNetwork(type, f.concat(body, f.marker()))),
+    reaches: PLACES,
   },
-  {
-    name: 'IS-IS over LLC',
-    shots: everywhere(ALL_HOSTS, ({ mac }) =>
-      f.llc({ src: ATTACKER.mac, dst: mac, dsap: 0xfe, ssap: 0xfe }, f.marker()),
-    ),
-  },
-  {
-    name: 'IPv4 in SNAP',
-    shots: everywhere(ALL_HOSTS, ({ mac, address }) =>
-      f.snap(
-        { src: ATTACKER.mac, dst: mac },
-        f.zeros(3),
-        f.ipv4({ src: ATTACKER.ip, dst: address }, harmless4()),
-      ),
-    ),
-  },
-  {
-    name: 'CDP',
-    shots: [
-      {
-        frame: f.snap(
-          { src: ATTACKER.mac, dst: CISCO },
-          f.u8(0, 0, 12),
-          f.rawNetwork(0x2000, f.concat(f.u8(2, 180), f.marker())),
-        ),
-        reaches: PLACES,
-      },
-    ],
-  },
-  {
-    name: 'PVST BPDU',
-    shots: [
-      {
-        frame: f.snap(
-          { src: ATTACKER.mac, dst: CISCO_PVST },
-          f.u8(0, 0, 12),
-          f.rawNetwork(0x010b, f.concat(f.zeros(35), f.marker())),
-        ),
-        reaches: PLACES,
-      },
-    ],
-  },
-  {
-    name: 'BPDU',
-    shots: [
-      { frame: f.bpdu({ src: ATTACKER.mac }), reaches: ['gateway', 'neighbour'] },
-      { frame: f.bpdu({ src: ATTACKER.mac, dst: f.BROADCAST }), reaches: PLACES },
-    ],
-  },
-]);
+];
+
+const llc = because('llc-snap', {
+  LLC: sap(0xe0),
+  'IS-IS over LLC': sap(0xfe),
+  'IPv4 in SNAP': everywhere(ALL_HOSTS, ({ mac, address }) =>
+    f.snap({ src: GUEST.mac, dst: mac }, f.zeros(3), f.ipv4({ src: GUEST.ip, dst: address }, harmless4())),
+  ),
+  'IPv6 in SNAP': everywhere(ALL_NODES, ({ mac, address }) =>
+    f.snap({ src: GUEST.mac, dst: mac }, f.zeros(3), f.ipv6({ src: GUEST.ip6, dst: address }, harmless6())),
+  ),
+  'ARP in SNAP': everywhere(ALL_HOSTS, ({ mac }) =>
+    f.snap({ src: GUEST.mac, dst: mac, trailer: f.marker() }, f.zeros(3), ownArp()),
+  ),
+  CDP: cisco(CISCO, 0x2000, f.u8(2, 180)),
+  'PVST BPDU': cisco(CISCO_PVST, 0x010b, f.zeros(35)),
+  BPDU: [
+    { frame: f.bpdu({ src: GUEST.mac }), reaches: ['gateway', 'neighbour'] },
+    { frame: f.bpdu({ src: GUEST.mac, dst: f.BROADCAST }), reaches: PLACES },
+  ],
+});
 
 /** IANA and IEEE numbers of what a guest has no business with. */
 const ETHER_TYPES = {
@@ -137,12 +119,14 @@ const ETHER_TYPES = {
 
 const etherTypes = because(
   'ethertype',
-  Object.entries(ETHER_TYPES).map(([name, type]) => ({
-    name,
-    shots: everywhere(ALL_HOSTS, ({ mac }) =>
-      f.ethernet({ src: ATTACKER.mac, dst: mac }, f.rawNetwork(type, f.concat(f.zeros(40), f.marker()))),
-    ),
-  })),
+  Object.fromEntries(
+    Object.entries(ETHER_TYPES).map(([name, type]) => [
+      name,
+      everywhere(ALL_HOSTS, ({ mac }) =>
+        f.ethernet({ src: GUEST.mac, dst: mac }, f.rawNetwork(type, f.concat(f.zeros(40), f.marker()))),
+      ),
+    ]),
+  ),
 );
 
 export const LINK_ATTACKS: readonly Attack[] = [...macSpoofing, ...vlans, ...llc, ...etherTypes];

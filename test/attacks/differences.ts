@@ -1,0 +1,17 @@
+import type { BackendName } from '../../src/backends/names.ts';
+import type { Attack } from './attack.ts';
+
+/** What the nftables backend drops under another reason, by the attack's name. */
+const ON_NFTABLES: readonly (readonly [RegExp, Attack['reason']])[] = [
+  // ebtables matches an ARP operation whatever the sizes of the addresses are; nft checks these first.
+  [/^(?:request|reply), (?:no Ethernet size|no IPv4 size|hardware size 0)/, 'arp-malformed'],
+  // nft does not look behind an Authentication Header, so nothing gets through that has one.
+  [/behind (?:an authentication header|all of them)/, 'ipv6-header-chain'],
+];
+
+/** The attack as a backend sees it. */
+export function onBackend(backend: BackendName, attack: Attack): Attack {
+  const different = ON_NFTABLES.find(([pattern]) => pattern.test(attack.name));
+  if (backend !== 'nftables' || different === undefined) return attack;
+  return { ...attack, reason: attack.reason === 'ipv6-spoof' ? attack.reason : different[1] };
+}

@@ -1,0 +1,38 @@
+import test from 'ava';
+import { bridgeAlone, filterAlone, guard, startCast } from './cast.ts';
+import { FLOODED, FOR_GUEST, FOREIGN_FRAMES, NOT_FOR_GUEST, PEER_SPEAKERS } from './catalogue/to-guest.ts';
+import { expectAllowed, expectDrops, proveAttacks } from './prove.ts';
+
+test('flooded unicast, by the filter alone', proveAttacks, FLOODED, {
+  direction: 'to',
+  prepare: filterAlone,
+});
+
+test(
+  'flooded unicast, by the bridge alone',
+  proveAttacks,
+  FLOODED.map((attack) => ({ ...attack, reason: 'kernel' as const })),
+  { direction: 'to', prepare: bridgeAlone },
+);
+
+test('what is for other addresses', proveAttacks, NOT_FOR_GUEST, { direction: 'to' });
+
+test('VLAN tags, LLC and ethertypes, to the guest', proveAttacks, FOREIGN_FRAMES, { direction: 'to' });
+
+test('a port that vifguard does not know speaks for the network', proveAttacks, PEER_SPEAKERS, {
+  direction: 'to',
+});
+
+test('an unlocked guest speaks for the network', async (t) => {
+  const cast = await startCast(t, { neighbour: { directives: 'mode=unlocked' } });
+  await guard(cast.guest);
+  await guard(cast.neighbour);
+  await expectDrops(t, cast, PEER_SPEAKERS, 'to');
+});
+
+test('what the guest needs arrives', async (t) => {
+  const cast = await startCast(t);
+  await cast.neighbour.onlineUnguarded();
+  await guard(cast.guest);
+  await expectAllowed(t, cast, FOR_GUEST);
+});
