@@ -6,7 +6,9 @@ const ON_NFTABLES: readonly (readonly [RegExp, Attack['reason']])[] = [
   // ebtables matches an ARP operation whatever the sizes of the addresses are; nft checks these first.
   [/^(?:request|reply), (?:no Ethernet size|no IPv4 size|hardware size 0)/, 'arp-malformed'],
   // nft does not look behind an Authentication Header, so nothing gets through that has one.
-  [/behind (?:an authentication header|all of them)/, 'ipv6-header-chain'],
+  [/, behind (?:an authentication header|all of them)$/, 'ipv6-header-chain'],
+  // What br_netfilter throws away uncounted, the backend has to drop itself.
+  [/^(?:IPv6|NA) of version |payload length beyond the frame$/, 'ipv6-header-chain'],
 ];
 
 /** The attack as a backend sees it. */

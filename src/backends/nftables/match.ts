@@ -116,6 +116,8 @@ function ipParts(match: Match, family: 'ipv4' | 'ipv6'): readonly Part[] {
     ...protocolTerms(match.protocol),
     ...(match.sourcePort === undefined ? [] : [{ field: 'th sport', ranges: [match.sourcePort] }]),
     ...(match.destinationPort === undefined ? [] : [{ field: 'th dport', ranges: [match.destinationPort] }]),
+    // As ebtables does: a header too short for both ports has none.
+    ...(match.sourcePort === undefined || match.destinationPort !== undefined ? [] : ['th dport 0-65535']),
     ...(match.type === undefined ? [] : [{ field: typeField(match.protocol), ranges: [match.type] }]),
     ...(match.source === undefined ? [] : address(`${ip} saddr`, match.source)),
     ...(match.destination === undefined ? [] : address(`${ip} daddr`, match.destination)),
