@@ -46,6 +46,8 @@ export type Drops = Readonly<Partial<Record<Reason, number>>>;
  * lock. Everything throws VifguardError when the kernel or its tools refuse.
  */
 export interface Backend {
+  /** Whether bridges with guarded ports have to call ip6tables (br_netfilter). */
+  readonly bridgeNetfilter: boolean;
   /**
    * Makes the filter right for one port that comes, changes or goes: that port's part at once or not
    * at all. Where the kernel does not hold what was left there, everything is written anew.
@@ -70,4 +72,12 @@ export interface Backend {
   list(port: string): Promise<string>;
   /** What has been dropped, by port. */
   drops(): Promise<ReadonlyMap<string, Drops>>;
+}
+
+/** The host once a change is made. */
+export function hostAfter({ host, port, after }: PortChange): GuardedHost {
+  return {
+    ...host,
+    ports: new Map([...host.ports, ...(after === undefined ? [] : [[port, after] as const])]),
+  };
 }

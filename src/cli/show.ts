@@ -1,4 +1,4 @@
-import { xtables } from '../backends/xtables/backend.ts';
+import { loadBackend } from '../backends/load.ts';
 import { readSettledState } from '../host/host-state.ts';
 import {
   compareFdb,
@@ -45,7 +45,8 @@ export async function show(
 ): Promise<ExitCode> {
   const { state, busy } = await readSettledState();
   const { report, record } = findGuardedPort(text, state);
-  const details = detailsOf(state, report, record, await xtables.list(report.port));
+  const rules = await (await loadBackend(state.registry.backend)).list(report.port);
+  const details = detailsOf(state, report, record, rules);
   if (json) stdout.print(JSON.stringify(details, undefined, 2));
   else printDetails(details, record, stdout);
   printBusy(busy, stderr);

@@ -1,5 +1,6 @@
 import { type InterfaceName, parseInterfaceName } from '../address/interface-name.ts';
 import { quote } from '../address/quote.ts';
+import { BACKENDS, type BackendName } from '../backends/names.ts';
 import { InputError } from '../errors.ts';
 import type { Dom0Access, LinkLocal, Mode, Peers } from '../policy/guard-policy.ts';
 import { DOM0_ACCESS, LINK_LOCAL, MODES, PEERS, parseSwitch, parseWord } from '../policy/vocabulary.ts';
@@ -20,7 +21,8 @@ export interface PolicyDefaults {
 }
 
 export interface HostConfig {
-  readonly backend: 'xtables';
+  /** What installs the packet filter on a host without guarded ports. */
+  readonly backend: BackendName;
   /** Directories and files in which domains' configs are looked for. Absolute paths. */
   readonly domainConfigs: readonly string[];
   /** Ports of guest bridges that belong to no guest and are no uplink either. */
@@ -39,7 +41,7 @@ export const DEFAULT_HOST_CONFIG: HostConfig = {
 type Reader = (config: HostConfig, file: string, setting: XlSetting) => HostConfig;
 
 const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
-  ['backend', single((config, text) => ({ ...config, backend: parseBackend(text) }))],
+  ['backend', single((config, text) => ({ ...config, backend: parseWord(text, BACKENDS) }))],
   ['domain_configs', list(parseAbsolutePath, (config, domainConfigs) => ({ ...config, domainConfigs }))],
   ['untrusted_ports', list(parseInterfaceName, (config, untrustedPorts) => ({ ...config, untrustedPorts }))],
   ['mode', policyDefault((text) => ({ mode: parseWord(text, MODES) }))],
@@ -69,6 +71,16 @@ export function loadHostConfig(env: NodeJS.ProcessEnv = process.env): HostConfig
 
 export function hostConfigFile({ VIFGUARD_CONF }: NodeJS.ProcessEnv = process.env): string {
   return VIFGUARD_CONF === undefined || VIFGUARD_CONF === '' ? HOST_CONFIG_PATH : VIFGUARD_CONF;
+}
+
+/** The same for taking something away: a host config that has gone bad must not keep a port open. */
+export function loadHostConfigLeniently(): HostConfig {
+  try {
+    return loadHostConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return DEFAULT_HOST_CONFIG;
+  }
 }
 
 /** @throws ConfigError at the first thing that is wrong. */
@@ -119,13 +131,6 @@ function list<Item>(
 
 function policyDefault(read: (text: string) => Partial<PolicyDefaults>): Reader {
   return single((config, text) => ({ ...config, defaults: { ...config.defaults, ...read(text) } }));
-}
-
-function parseBackend(text: string): 'xtables' {
-  if (text === 'nftables') {
-    throw new InputError('this version has no "nftables" backend yet; write backend = "xtables"');
-  }
-  return parseWord(text, ['xtables']);
 }
 
 function parseAbsolutePath(text: string): string {

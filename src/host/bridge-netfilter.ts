@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../backends/xtables/tools.ts';
+import { runTool } from '../backends/tool.ts';
 import { VifguardError } from '../errors.ts';
 
 const SYSCTLS = '/proc/sys/net/bridge';
@@ -14,7 +14,7 @@ const CALL_IP6TABLES = join(SYSCTLS, 'bridge-nf-call-ip6tables');
  */
 export async function loadBridgeNetfilter(): Promise<boolean> {
   if (hasBridgeNetfilter()) return false;
-  const failure = await run('modprobe', ['br_netfilter']).then(
+  const failure = await runTool({ program: 'modprobe', args: ['br_netfilter'], debianPackage: 'kmod' }).then(
     () => undefined,
     (cause: unknown) => cause,
   );

@@ -1,14 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Drift } from '../backends/backend.ts';
-import { xtables } from '../backends/xtables/backend.ts';
+import type { Backend, Drift } from '../backends/backend.ts';
+import { loadBackend } from '../backends/load.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { lockHolder } from '../port/lock.ts';
-import { type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
+import { backendOf, type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
 import { hasBridgeNetfilter } from './bridge-netfilter.ts';
 import type { AnnouncedVif, HostState } from './inspection.ts';
@@ -33,7 +33,7 @@ export interface Reading {
  */
 export async function readSettledState(): Promise<Reading> {
   requireRoot();
-  const { untrustedPorts } = loadHostConfig();
+  const config = loadHostConfig();
   const deadline = performance.now() + PATIENCE_MS;
   // Ports that were missing in every reading: xl deletes a device, and calls us then.
   let gone: readonly string[] | undefined;
@@ -41,7 +41,7 @@ export async function readSettledState(): Promise<Reading> {
     // An event takes the lock, writes the registry, and gives the lock back: in this order we miss none.
     const before = await readVersion();
     const busyBefore = await readHolder();
-    const state = await readHostState(untrustedPorts);
+    const state = await readHostState(config);
     const busyAfter = await readHolder();
     const missing = missingPorts(state);
     gone = gone === undefined ? missing : gone.filter((port) => missing.includes(port));
@@ -79,15 +79,26 @@ async function readVersion(): Promise<string> {
 }
 
 /** Reads the host's state as it is. @throws VifguardError */
-export async function readHostState(untrustedPorts: HostConfig['untrustedPorts']): Promise<HostState> {
+export async function readHostState({ backend: configured, untrustedPorts }: HostConfig): Promise<HostState> {
   const registry = await readRegistry(stateDirectory());
-  const [kernel, drops, drift, vifs] = await Promise.all([
+  const backend = await loadBackend(backendOf(registry, configured));
+  const [kernel, filtered, drops, drift, vifs] = await Promise.all([
     readKernel(),
-    xtables.drops(),
-    readDrift(registry, untrustedPorts),
+    backend.ports(),
+    backend.drops(),
+    readDrift(backend, registry, untrustedPorts),
     readVifs(),
   ]);
-  return { registry, ...kernel, drops, drift, untrustedPorts, vifs };
+  return {
+    registry,
+    bridgeNetfilter: backend.bridgeNetfilter,
+    ...kernel,
+    filtered,
+    drops,
+    drift,
+    untrustedPorts,
+    vifs,
+  };
 }
 
 async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {
@@ -104,12 +115,13 @@ async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {
 
 /** Undefined without br_netfilter: trying our rules would load it, which switches every bridge over. */
 async function readDrift(
+  backend: Backend,
   registry: Registry,
   untrustedPorts: HostConfig['untrustedPorts'],
 ): Promise<readonly Drift[] | undefined> {
-  if (!registry.pinned && Object.keys(registry.ports).length === 0) return await xtables.drift(undefined);
-  if (!hasBridgeNetfilter()) return undefined;
-  return await xtables.drift(guardedHost(registry, untrustedPorts));
+  if (!registry.pinned && Object.keys(registry.ports).length === 0) return await backend.drift(undefined);
+  if (backend.bridgeNetfilter && !hasBridgeNetfilter()) return undefined;
+  return await backend.drift(guardedHost(registry, untrustedPorts));
 }
 
 async function readVifs(): Promise<HostState['vifs']> {

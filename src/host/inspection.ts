@@ -20,6 +20,10 @@ export interface AnnouncedVif {
 /** What vifguard guards by its own account, and what the kernel has of it. */
 export interface HostState {
   readonly registry: Registry;
+  /** Whether the backend in charge needs bridges to call ip6tables. */
+  readonly bridgeNetfilter: boolean;
+  /** The ports that the packet filter has rules for. */
+  readonly filtered: readonly string[];
   readonly links: readonly Link[];
   readonly fdb: readonly FdbEntry[];
   readonly drops: ReadonlyMap<string, Drops>;
@@ -189,8 +193,8 @@ export function portsWithoutRecord(state: HostState): string[] {
 }
 
 /** Whether the packet filter still has rules of a port that has no record any more. */
-function leftRules({ drift = [] }: HostState, name: string): boolean {
-  return drift.some(({ port, kind }) => port === name && kind === 'unexpected');
+function leftRules({ filtered }: HostState, name: string): boolean {
+  return filtered.includes(name);
 }
 
 function unguardedFinding(state: HostState, link: Link): Finding {
@@ -292,7 +296,7 @@ function bridgeFindings(state: HostState, name: string): Finding[] {
     return [finding([name, 'there is no such bridge'], remedy, ports)];
   }
   const problem = 'nf_call_ip6tables is off, should be on: its guests lose IPv6';
-  const calls = bridge.bridge?.nfCallIp6tables === true;
+  const calls = !state.bridgeNetfilter || bridge.bridge?.nfCallIp6tables === true;
   return [...(calls ? [] : [finding([name, problem], HOST_UP, ports)]), ...isolatedUplinks(state, bridge)];
 }
 

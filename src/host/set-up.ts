@@ -1,11 +1,11 @@
-import { xtables } from '../backends/xtables/backend.ts';
+import { loadBackend } from '../backends/load.ts';
 import { loadHostConfig } from '../config/host-config.ts';
 import { openRtnetlink, type Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { withLock } from '../port/lock.ts';
-import { readRegistry, stateDirectory, writeRegistry } from '../port/registry.ts';
+import { backendOf, readRegistry, stateDirectory, writeRegistry } from '../port/registry.ts';
 import { loadBridgeNetfilter } from './bridge-netfilter.ts';
 import { LOCK_OPTIONS, readHostState, requireRoot } from './host-state.ts';
 import {
@@ -30,13 +30,15 @@ export interface SetUp {
  */
 export async function setUpHost(): Promise<SetUp> {
   requireRoot();
-  const { untrustedPorts } = loadHostConfig();
+  const config = loadHostConfig();
   const directory = stateDirectory();
-  const loaded = (await loadBridgeNetfilter()) ? ['br_netfilter: loaded'] : [];
   return await withLock(`${directory}/lock`, LOCK_OPTIONS, async () => {
     const registry = await readRegistry(directory);
-    if (!registry.pinned) await writeRegistry(directory, { ...registry, pinned: true });
-    const state = await readHostState(untrustedPorts);
+    const backend = backendOf(registry, config.backend);
+    const needed = (await loadBackend(backend)).bridgeNetfilter;
+    const loaded = needed && (await loadBridgeNetfilter()) ? ['br_netfilter: loaded'] : [];
+    if (!registry.pinned) await writeRegistry(directory, { ...registry, backend, pinned: true });
+    const state = await readHostState(config);
     const rtnetlink = await openRtnetlink();
     try {
       const done = [
@@ -46,7 +48,7 @@ export async function setUpHost(): Promise<SetUp> {
         ...(await callIp6tables(rtnetlink, state)),
         ...(await restoreLayers(rtnetlink, state)),
       ];
-      return { done, inspection: inspect(await readHostState(untrustedPorts)) };
+      return { done, inspection: inspect(await readHostState(config)) };
     } finally {
       await rtnetlink.close();
     }
@@ -66,11 +68,14 @@ async function closePortsWithoutRecord(
 
 async function writeTables({ registry, drift = [], untrustedPorts }: HostState): Promise<string[]> {
   if (drift.length === 0) return [];
-  await xtables.applyHost(guardedHost(registry, untrustedPorts));
+  const backend = await loadBackend(registry.backend);
+  await backend.applyHost(guardedHost(registry, untrustedPorts));
   return [`packet filter: written (${drift.length} ${drift.length === 1 ? 'difference' : 'differences'})`];
 }
 
-async function callIp6tables(rtnetlink: Rtnetlink, { registry, links }: HostState): Promise<string[]> {
+async function callIp6tables(rtnetlink: Rtnetlink, state: HostState): Promise<string[]> {
+  const { registry, links, bridgeNetfilter } = state;
+  if (!bridgeNetfilter) return [];
   const bridges = links.filter(
     ({ name, bridge }) => Object.hasOwn(registry.bridges, name) && bridge?.nfCallIp6tables === false,
   );

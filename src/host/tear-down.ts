@@ -1,9 +1,11 @@
-import { xtables } from '../backends/xtables/backend.ts';
+import { loadBackend } from '../backends/load.ts';
+import { loadHostConfigLeniently } from '../config/host-config.ts';
 import { VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { releaseBridges } from '../port/detach.ts';
 import { withLock } from '../port/lock.ts';
 import {
+  backendOf,
   EMPTY_REGISTRY,
   ownerLabel,
   type Registry,
@@ -23,17 +25,18 @@ export async function tearDownHost(): Promise<boolean> {
   const directory = stateDirectory();
   return await withLock(`${directory}/lock`, LOCK_OPTIONS, async () => {
     const registry = await readRegistry(directory);
-    const left = await xtables.drift(undefined);
+    const backend = await loadBackend(backendOf(registry, loadHostConfigLeniently().backend));
+    const left = await backend.drift(undefined);
+    const held = new Set(await backend.ports());
     const rtnetlink = await openRtnetlink();
     try {
       const links = await rtnetlink.links();
-      const held = links.filter(
-        ({ name, master }) => master !== undefined && left.some(({ port }) => port === name),
+      const attached = links.filter(
+        ({ name, master }) => Object.hasOwn(registry.ports, name) || (master !== undefined && held.has(name)),
       );
-      const attached = links.filter(({ name }) => Object.hasOwn(registry.ports, name));
-      refuseAttached(registry, new Set([...attached, ...held].map(({ name }) => name)));
-      await xtables.removeAll();
-      await releaseBridges(rtnetlink, registry.bridges);
+      refuseAttached(registry, new Set(attached.map(({ name }) => name)));
+      await backend.removeAll();
+      if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, registry.bridges);
     } finally {
       await rtnetlink.close();
     }

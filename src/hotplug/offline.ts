@@ -1,5 +1,5 @@
-import { DEFAULT_HOST_CONFIG, type HostConfig, loadHostConfig } from '../config/host-config.ts';
-import { InputError, VifguardError } from '../errors.ts';
+import { loadHostConfigLeniently } from '../config/host-config.ts';
+import { InputError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { deadline } from '../port/deadline.ts';
 import { closeLink, detach } from '../port/detach.ts';
@@ -65,15 +65,5 @@ export async function closePort({ kind, device, backendPath }: HotplugEvent): Pr
     );
   } finally {
     await rtnetlink.close();
-  }
-}
-
-/** A host config that has gone bad must not keep a port from being closed. */
-function loadHostConfigLeniently(): HostConfig {
-  try {
-    return loadHostConfig();
-  } catch (error) {
-    if (!(error instanceof VifguardError)) throw error;
-    return DEFAULT_HOST_CONFIG;
   }
 }

@@ -1,4 +1,5 @@
-import { xtables } from '../backends/xtables/backend.ts';
+import type { Backend } from '../backends/backend.ts';
+import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { loadBridgeNetfilter } from '../host/bridge-netfilter.ts';
 import type { Link } from '../netlink/link.ts';
@@ -12,6 +13,7 @@ import { close, closeLink } from './detach.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
 import { findBridge, findPort, portMtu, portName } from './port.ts';
 import {
+  backendOf,
   type PortKind,
   type PortRecord,
   type Registry,
@@ -52,15 +54,15 @@ export interface Attached {
  * Guards a port and puts it on its bridge: filters first, then the bridge, then up. When it fails, the
  * caller detaches what is there by then. The caller holds the lock.
  *
- * @throws InputError for what the vif spec asks and cannot have; NetlinkError, XtablesError.
+ * @throws InputError for what the vif spec asks and cannot have; NetlinkError, FilterToolError.
  */
 export async function attach(attachment: Attachment): Promise<Attached> {
   const { rtnetlink, policy, checkpoint } = attachment;
   checkpoint('find');
   const found = await find(attachment);
-  const { name, port, bridge, mtu } = found;
+  const { name, port, bridge, mtu, backend } = found;
   checkpoint('close');
-  if (Object.keys(found.registry.ports).length === 0) await closeUnknown(rtnetlink);
+  if (Object.keys(found.registry.ports).length === 0) await closeUnknown(rtnetlink, backend);
   const joined = await closeUnlessGuarded(rtnetlink, found);
   checkpoint('claim');
   const claimed = await claim(attachment, found);
@@ -88,7 +90,9 @@ interface Found {
   readonly port: Link;
   readonly bridge: Link;
   readonly mtu: number;
+  /** Names the backend that is in charge. */
   readonly registry: Registry;
+  readonly backend: Backend;
   readonly entry: PortRecord;
 }
 
@@ -99,7 +103,7 @@ async function find(attachment: Attachment): Promise<Found> {
   const bridge = await findBridge(rtnetlink, attachment.bridge);
   const mtu = portMtu(record, bridge);
   const entry = portRecord(attachment);
-  const registry = await refuseConflict({
+  const others = await refuseConflict({
     registry: await readRegistry(directory),
     port: name,
     record: entry,
@@ -109,8 +113,10 @@ async function find(attachment: Attachment): Promise<Found> {
       return await readRegistry(directory);
     },
   });
-  await loadBridgeNetfilter();
-  return { name, port, bridge, mtu, registry, entry };
+  const registry = { ...others, backend: backendOf(others, config.backend) };
+  const backend = await loadBackend(registry.backend);
+  if (backend.bridgeNetfilter) await loadBridgeNetfilter();
+  return { name, port, bridge, mtu, registry, backend, entry };
 }
 
 function portRecord({ kind, bridge, record, policy }: Attachment): PortRecord {
@@ -129,8 +135,8 @@ function portRecord({ kind, bridge, record, policy }: Attachment): PortRecord {
  * Ports with rules and without a record, as the registry was lost. Nobody knows any more what their
  * guests may do, and the rules go when ours come.
  */
-async function closeUnknown(rtnetlink: Rtnetlink): Promise<void> {
-  for (const port of await xtables.ports()) await closeLink(rtnetlink, port);
+async function closeUnknown(rtnetlink: Rtnetlink, backend: Backend): Promise<void> {
+  for (const port of await backend.ports()) await closeLink(rtnetlink, port);
 }
 
 /** A port that is guarded there already stays up; any other is down and on no bridge until it is guarded. */
@@ -156,10 +162,10 @@ async function claim({ directory }: Attachment, { name, bridge, registry, entry 
 }
 
 async function filter({ rtnetlink, config }: Attachment, found: Found, claimed: Registry): Promise<void> {
-  const { name, bridge, registry, entry } = found;
-  await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: true });
+  const { name, bridge, registry, backend, entry } = found;
+  if (backend.bridgeNetfilter) await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: true });
   const known = registry.ports[name];
-  await xtables.applyPort({
+  await backend.applyPort({
     host: guardedHost(claimed, config.untrustedPorts, name),
     port: name,
     before: known === undefined ? undefined : guardedPort(known),

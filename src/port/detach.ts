@@ -1,4 +1,4 @@
-import { xtables } from '../backends/xtables/backend.ts';
+import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
@@ -31,7 +31,7 @@ export interface Detachment extends Host {
  * Closes the port of a vif, whatever its name is by now, and takes away everything of it. What is not
  * there is fine. The caller holds the lock.
  *
- * @throws NetlinkError, XtablesError, VifguardError
+ * @throws NetlinkError, FilterToolError, VifguardError
  */
 export async function detach({ kind, device, backendPath, ...host }: Detachment): Promise<void> {
   await closeLink(host.rtnetlink, device);
@@ -56,14 +56,15 @@ export async function close({
   const registry = await readRegistry(directory);
   const known = registry.ports[port];
   if (known === undefined) return;
+  const backend = await loadBackend(registry.backend);
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
   if (Object.keys(kept.ports).length === 0 && !kept.pinned) {
-    await xtables.removeAll();
+    await backend.removeAll();
   } else {
     const host = guardedHost(kept, config.untrustedPorts);
-    await xtables.applyPort({ host, port, before: guardedPort(known), after: undefined });
+    await backend.applyPort({ host, port, before: guardedPort(known), after: undefined });
   }
-  await releaseBridges(rtnetlink, idle);
+  if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, idle);
   await giveBack(rtnetlink, kept, known);
   await writeRegistry(directory, kept);
 }

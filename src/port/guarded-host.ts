@@ -1,5 +1,5 @@
 import type { GuardedHost, GuardedPort } from '../backends/backend.ts';
-import { restrictsDom0 } from '../backends/xtables/port-chains.ts';
+import { restrictsDom0 } from '../rules/to-dom0.ts';
 import { type PortRecord, policyOf, type Registry } from './registry.ts';
 
 /** The registry as a backend sees it, less one port. */

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import type { BackendName } from '../backends/names.ts';
 import { VifguardError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { type PolicyJson, policyFromJson } from '../policy/serialize.ts';
@@ -35,11 +35,13 @@ export interface BridgeRecord {
 export interface Registry {
   /** Set by `vifguard host up`: the tables stay when the last port goes. */
   readonly pinned: boolean;
+  /** What holds the guards, whatever the host config says by now. */
+  readonly backend: BackendName;
   readonly bridges: Readonly<Record<string, BridgeRecord>>;
   readonly ports: Readonly<Record<string, PortRecord>>;
 }
 
-export const EMPTY_REGISTRY: Registry = { pinned: false, bridges: {}, ports: {} };
+export const EMPTY_REGISTRY: Registry = { pinned: false, backend: 'xtables', bridges: {}, ports: {} };
 
 /**
  * The directory of registry and lock of the network namespace that we are in: `/run/vifguard/net-`
@@ -74,13 +76,22 @@ export async function readRegistry(directory: string): Promise<Registry> {
 export async function writeRegistry(directory: string, registry: Registry): Promise<void> {
   const file = join(directory, FILE);
   try {
-    if (isDeepStrictEqual(registry, EMPTY_REGISTRY)) return await rm(file, { force: true });
+    if (isEmpty(registry)) return await rm(file, { force: true });
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     await writeFile(`${file}.new`, JSON.stringify(registry), { mode: 0o600 });
     await rename(`${file}.new`, file);
   } catch (cause) {
     throw new VifguardError(`cannot write ${file}`, { cause });
   }
+}
+
+/** The backend that is in charge: as long as anything is installed, the one that holds it. */
+export function backendOf({ pinned, backend, ports }: Registry, configured: BackendName): BackendName {
+  return pinned || Object.keys(ports).length > 0 ? backend : configured;
+}
+
+function isEmpty({ pinned, bridges, ports }: Registry): boolean {
+  return !pinned && Object.keys(bridges).length === 0 && Object.keys(ports).length === 0;
 }
 
 export function withPort(registry: Registry, port: string, record: PortRecord): Registry {

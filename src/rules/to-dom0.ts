@@ -20,3 +20,8 @@ export function dom0Access({ dom0 }: GuardPolicy): Stage<'dom0-access'> {
     otherwise: { drop: 'dom0-access' },
   };
 }
+
+/** Whether frames from the port to dom0 are judged at all. */
+export function restrictsDom0(policy: { readonly mode: string; readonly dom0: string }): boolean {
+  return policy.mode === 'locked' && policy.dom0 !== 'allow';
+}

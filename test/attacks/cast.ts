@@ -65,7 +65,7 @@ export interface Cast {
 /** The two guests' policies are said; their ports are not yet on the bridge. */
 export async function startCast(t: ExecutionContext, options: CastOptions = {}): Promise<Cast> {
   const lab = await startLab(t, options.lab);
-  await lab.writeFile('vif-guard.conf', `domain_configs = [ "${lab.dir}" ]\n`);
+  await lab.writeHostConfig(`domain_configs = [ "${lab.dir}" ]\n`);
   const [guest, neighbour] = await Promise.all([
     addGuest(lab, { domid: 1, name: 'guest', station: GUEST, policy: options.guest ?? {} }),
     addGuest(lab, { domid: 2, name: 'neighbour', station: NEIGHBOUR, policy: options.neighbour ?? {} }),

@@ -15,6 +15,10 @@ const RULE = /^\[(\d+):\d+\] -A (vg-[a-z0-9]+)(\S*) .*-[jg] vg-x:(\S+)$/;
 
 /** What the guards have dropped in a direction, of all ports together. */
 export async function readDrops(lab: Lab, direction: Direction): Promise<Drops> {
+  return lab.backend === 'nftables' ? nftablesDrops(lab, direction) : xtablesDrops(lab, direction);
+}
+
+async function xtablesDrops(lab: Lab, direction: Direction): Promise<Drops> {
   const output = await lab.dom0.namespace.run('sh', ['-c', PROGRAM]);
   const roots: readonly string[] = ROOTS[direction];
   const drops: Record<string, number> = {};
@@ -23,6 +27,23 @@ export async function readDrops(lab: Lab, direction: Direction): Promise<Drops> 
     if (roots.includes(root)) drops[reason] = (drops[reason] ?? 0) + Number(packets);
   }
   return drops;
+}
+
+interface ListedSet {
+  readonly name: string;
+  readonly elem?: readonly { readonly elem?: { readonly counter?: { readonly packets: number } } }[];
+}
+
+/** A set of counters by port for each reason: `drop/from/arp-spoof`. */
+async function nftablesDrops(lab: Lab, direction: Direction): Promise<Drops> {
+  const { stdout } = await lab.exec('nft', ['-j', 'list', 'table', 'bridge', 'vifguard']);
+  const { nftables }: { nftables: { set?: ListedSet }[] } = JSON.parse(stdout || '{ "nftables": [] }');
+  const counts = nftables.flatMap(({ set }) => {
+    const [, way, reason = ''] = /^drop\/(from|to)\/(.+)$/.exec(set?.name ?? '') ?? [];
+    const packets = (set?.elem ?? []).map(({ elem }) => elem?.counter?.packets ?? 0);
+    return way === direction ? [[reason, packets.reduce((sum, count) => sum + count, 0)]] : [];
+  });
+  return Object.fromEntries(counts);
 }
 
 /** The drops that have come in between, without those of which there are none. */

@@ -17,7 +17,7 @@ const asKernel = (attacks: typeof macSpoofing) =>
 // The packet filter, when a part of it is gone.
 
 async function guardedCast(t: ExecutionContext): Promise<Cast> {
-  const cast = await startCast(t);
+  const cast = await startCast(t, { lab: { backend: 'xtables' } });
   await cast.neighbour.onlineUnguarded();
   await guard(cast.guest);
   return cast;

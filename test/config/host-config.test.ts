@@ -35,11 +35,7 @@ const refused: [text: string, message: RegExp][] = [
   ['mode = "lockd"', /^conf:1:8: "lockd" is none of locked, unlocked, disabled$/],
   ['mode = [ "locked" ]', /^conf:1:8: mode is a list, and should be a single value; write mode = "..."$/],
   ['dhcp = 1', /^conf:1:8: "1" is none of on, off$/],
-  [
-    'backend = "nftables"',
-    /^conf:1:11: this version has no "nftables" backend yet; write backend = "xtables"$/,
-  ],
-  ['backend = "ebtables"', /^conf:1:11: "ebtables" is none of xtables$/],
+  ['backend = "ebtables"', /^conf:1:11: "ebtables" is none of xtables, nftables$/],
   [
     'domain_configs = "/etc/xen"',
     /^conf:1:18: domain_configs should be a list of texts; write domain_configs = \[/,
@@ -66,4 +62,10 @@ test('VIFGUARD_CONF names the file, which then has to exist', (t) => {
   t.is(loadHostConfig({ VIFGUARD_CONF: file }).defaults.peers, 'open');
   const special = t.throws(() => loadHostConfig({ VIFGUARD_CONF: '/dev/zero' }), { instanceOf: ConfigError });
   t.is(special.message, '/dev/zero: is not a regular file');
+});
+
+test('either backend can be chosen', (t) => {
+  for (const backend of ['xtables', 'nftables'] as const) {
+    t.is(parseHostConfig('conf', `backend = "${backend}"`).backend, backend);
+  }
 });

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { BackendName } from '../../src/backends/names.ts';
 import { LabError } from './error.ts';
 import { Guest, type GuestOptions } from './guest.ts';
 import { Namespace, type RunOptions, type RunResult, SYSTEM_PATH } from './netns.ts';
@@ -16,7 +17,9 @@ export interface LabOptions {
   readonly bridges?: readonly string[];
   /** The hotplug script; the checkout's own unless told. */
   readonly script?: string;
-  /** The text of the host config; none unless told. */
+  /** The host config's `backend`; what the environment's VIFGUARD_TEST_BACKEND says unless told, else xtables. */
+  readonly backend?: BackendName;
+  /** The text of the host config besides; none unless told. */
   readonly hostConfig?: string;
   /** Further environment of the script, and of what `exec` runs. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -52,6 +55,7 @@ export class Lab {
     readonly store: Xenstored,
     segments: readonly Segment[],
     readonly script: string,
+    readonly backend: BackendName,
     /** What the script finds in its environment besides libxl's own. */
     readonly environment: Readonly<Record<string, string>>,
   ) {
@@ -64,16 +68,15 @@ export class Lab {
     const dir = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
     const config = join(dir, 'vif-guard.conf');
     const bridges = options.bridges ?? ['xenbr0'];
-    const [store, dom0] = await Promise.all([
-      startXenstored(dir),
-      Namespace.start('dom0', DOM0_SYSCTLS),
-      writeFile(config, options.hostConfig ?? ''),
-    ]);
+    const [store, dom0] = await Promise.all([startXenstored(dir), Namespace.start('dom0', DOM0_SYSCTLS)]);
     const segments = await Promise.all(bridges.map((bridge, index) => Segment.start(dom0, bridge, index)));
     await store.write(OF_XEN);
     const PATH = `${join(XEN_ROOT, 'usr/bin')}:${SYSTEM_PATH}`;
     const environment = { ...store.env, PATH, VIFGUARD_CONF: config, ...options.environment };
-    return new Lab(dir, store, segments, options.script ?? SCRIPT, environment);
+    const backend = options.backend ?? defaultBackend();
+    const lab = new Lab(dir, store, segments, options.script ?? SCRIPT, backend, environment);
+    await lab.writeHostConfig(options.hostConfig ?? '');
+    return lab;
   }
 
   /** The gateway of the first bridge. */
@@ -112,6 +115,11 @@ export class Lab {
     return path;
   }
 
+  /** Writes the host config anew: the lab's backend, then `text`. */
+  async writeHostConfig(text: string): Promise<void> {
+    await this.writeFile('vif-guard.conf', `${text}\nbackend = "${this.backend}"\n`);
+  }
+
   /** Runs a command in dom0 to its end, whatever that is, in the script's environment but libxl's part. */
   exec(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     return this.dom0.namespace.try(command, args, {
@@ -143,6 +151,11 @@ export async function startLab(owner: Owner, options: LabOptions = {}): Promise<
   const lab = await Lab.open(options);
   owner.teardown(() => lab.stop());
   return lab;
+}
+
+/** One variable runs a whole suite on the other backend. */
+function defaultBackend(): BackendName {
+  return process.env.VIFGUARD_TEST_BACKEND === 'nftables' ? 'nftables' : 'xtables';
 }
 
 const PREFIX = 'vifguard-lab-';

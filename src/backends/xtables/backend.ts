@@ -1,12 +1,14 @@
-import type { Backend, GuardedHost, PortChange } from '../backend.ts';
+import { type Backend, type GuardedHost, hostAfter, type PortChange } from '../backend.ts';
+import { RefusedRulesError } from '../tool.ts';
 import { NO_TABLES, type TableName } from './chains.ts';
 import { HOOKS, hostTables, portTables } from './host-chains.ts';
 import { readDrift, readDrops, readPortRules, readPorts } from './inspect.ts';
 import { HOOKED_ONCE, type Present, restoreInput } from './restore.ts';
-import { chainsOf, RefusedRulesError, readTables, restore } from './tools.ts';
+import { chainsOf, readTables, restore } from './tools.ts';
 
 /** ebtables and ip6tables, in their nft variants. */
 export const xtables: Backend = {
+  bridgeNetfilter: true,
   applyPort,
   applyHost,
   ports: readPorts,
@@ -29,13 +31,6 @@ async function applyPort(change: PortChange): Promise<void> {
     if (!(error instanceof RefusedRulesError)) throw error;
     await applyHost(hostAfter(change));
   }
-}
-
-function hostAfter({ host, port, after }: PortChange): GuardedHost {
-  return {
-    ...host,
-    ports: new Map([...host.ports, ...(after === undefined ? [] : [[port, after] as const])]),
-  };
 }
 
 async function applyHost(host: GuardedHost): Promise<void> {

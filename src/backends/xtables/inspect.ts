@@ -1,5 +1,6 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
 import type { Drift, Drops, GuardedHost } from '../backend.ts';
+import { ruleDrift } from '../rule-drift.ts';
 import { isShared, NO_TABLES, ROOT, TABLES, type TableName } from './chains.ts';
 import { HOOKS, hostTables } from './host-chains.ts';
 import { NOTHING_PRESENT, restoreInput } from './restore.ts';
@@ -39,32 +40,6 @@ function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables
 function ofPort(chain: string, drift: Drift): Drift {
   const port = portOf(chain);
   return port === undefined ? drift : { ...drift, port };
-}
-
-function ruleDrift({
-  where,
-  have,
-  want,
-}: {
-  where: string;
-  have: readonly string[];
-  want: readonly string[];
-}): Drift[] {
-  const missing = without(want, have).map((what) => ({ where, kind: 'missing', what }) as const);
-  const unexpected = without(have, want).map((what) => ({ where, kind: 'unexpected', what }) as const);
-  const swapped = have.findIndex((rule, index) => rule !== want[index]);
-  if (missing.length > 0 || unexpected.length > 0 || swapped < 0) return [...missing, ...unexpected];
-  return [{ where, kind: 'unexpected', what: `${have[swapped]} (out of order)` }];
-}
-
-/** The lines of `all` that are not in `some`, each as often as it is there once more. */
-function without(all: readonly string[], some: readonly string[]): string[] {
-  const left = [...some];
-  return all.filter((line) => {
-    const at = left.indexOf(line);
-    if (at >= 0) left.splice(at, 1);
-    return at < 0;
-  });
 }
 
 /** A rule in front of our hook could accept what we would drop. */

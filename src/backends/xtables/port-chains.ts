@@ -1,6 +1,7 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { type Guard, guardOf } from '../../rules/guard.ts';
 import type { Match, RuleSet, Stage } from '../../rules/rule.ts';
+import { restrictsDom0 } from '../../rules/to-dom0.ts';
 import { type Chains, portChain, ROOT, reasonChain, sharedChain, type Tables } from './chains.ts';
 import { ebtablesMatch } from './ebtables-match.ts';
 import { ip6tablesMatch } from './ip6tables-match.ts';
@@ -41,11 +42,6 @@ const DEFERRED: Partial<Record<string, number>> = {
 export function portChains(port: string, policy: GuardPolicy): Partial<Tables> {
   const guard = guardOf(policy);
   return guard.mode === 'locked' ? lockedChains(port, policy, guard.rules) : modeChains(port, guard);
-}
-
-/** Whether frames from the port to dom0 go through a chain of its own. */
-export function restrictsDom0(policy: { readonly mode: string; readonly dom0: string }): boolean {
-  return policy.mode === 'locked' && policy.dom0 !== 'allow';
 }
 
 function modeChains(port: string, guard: Exclude<Guard, { mode: 'locked' }>): Partial<Tables> {

@@ -1,23 +1,8 @@
-import { type ExecFileException, execFile } from 'node:child_process';
-import { VifguardError } from '../../errors.ts';
+import { runTool } from '../tool.ts';
 import type { TableName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
-/** An xtables program that is missing, failed or took too long. */
-export class XtablesError extends VifguardError {
-  override readonly name: string = 'XtablesError';
-}
-
-/** A program that ran, and did not take its input. */
-export class RefusedRulesError extends XtablesError {
-  override readonly name = 'RefusedRulesError';
-}
-
-const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
-/** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
-const TIMEOUT_MS = 12_000;
-
-/** Applies both inputs, side by side. @throws XtablesError when one of them is refused. */
+/** Applies both inputs, side by side. @throws FilterToolError when one of them is refused. */
 export async function restore(input: RestoreInput): Promise<void> {
   const results = await Promise.allSettled([
     run('ebtables-nft-restore', ['--noflush'], input.ebtables),
@@ -27,39 +12,15 @@ export async function restore(input: RestoreInput): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
-/** Not by execa, which takes a fifth of the time of an event to load. @throws XtablesError */
+/** @throws FilterToolError */
 export function run(program: string, args: readonly string[], input = ''): Promise<string> {
-  const options = { env: ENVIRONMENT, timeout: TIMEOUT_MS, maxBuffer: 1 << 28 };
-  return new Promise((resolve, reject) => {
-    const { stdin } = execFile(program, args, options, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(explain(program, error, stderr));
-    });
-    // A program that ends without reading says why by its exit status.
-    stdin?.on('error', () => undefined).end(input);
-  });
-}
-
-function explain(program: string, error: ExecFileException, stderr: string): XtablesError {
-  if (error.code === 'ENOENT') {
-    return new XtablesError(`${program} is not installed; run "apt install iptables"`, {
-      cause: error.message,
-    });
-  }
-  if (error.killed) {
-    return new XtablesError(`${program} did not finish within ${TIMEOUT_MS / 1000} s; see what it waits for`);
-  }
-  const [said = ''] = stderr.trim().split('\n');
-  const reason = said === '' ? '' : `: ${said}`;
-  return new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, {
-    cause: `exit status ${error.code ?? error.signal}`,
-  });
+  return runTool({ program, args, input, debianPackage: 'iptables' });
 }
 
 /** What our tables hold, as lines in the form that the restore tools read: `:CHAIN POLICY` and `-A CHAIN RULE`. */
 export type SavedTables = { readonly [name in TableName]: readonly string[] };
 
-/** @throws XtablesError */
+/** @throws FilterToolError */
 export async function readTables(options: { readonly counters?: boolean } = {}): Promise<SavedTables> {
   const args = options.counters ? ['-c'] : [];
   const [ebtables, ip6tables] = await Promise.all([
@@ -73,7 +34,7 @@ export async function readTables(options: { readonly counters?: boolean } = {}):
  * What the save tools print once the kernel has taken these rules into empty tables, in a network
  * namespace that ends with the tool.
  *
- * @throws XtablesError when the kernel refuses them.
+ * @throws FilterToolError when the kernel refuses them.
  */
 export async function rehearse(input: RestoreInput): Promise<SavedTables> {
   const tools = ['ebtables', 'ip6tables'] as const;

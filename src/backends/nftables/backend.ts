@@ -1,0 +1,76 @@
+import { type Backend, type GuardedHost, type GuardedPort, hostAfter, type PortChange } from '../backend.ts';
+import { RefusedRulesError } from '../tool.ts';
+import { hostTable } from './host-table.ts';
+import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './inspect.ts';
+import { type PortGuard, portGuard } from './port-guard.ts';
+import { changeScript, REMOVAL, rebuildScript } from './script.ts';
+import { type Elements, EMPTY_TABLE, mergeElements, quoted } from './table.ts';
+import { apply, listTable } from './tools.ts';
+
+/**
+ * One table of the bridge family, with verdict maps by interface name. Not netdev's ingress and egress:
+ * their chains belong to a device, and older kernels take them away with it, so that one could neither
+ * write them before the port is there nor count on finding them when it goes; and what they see besides,
+ * LLDP's group, the port's group_fwd_mask brings before this table, too. It needs no br_netfilter.
+ */
+export const nftables: Backend = {
+  bridgeNetfilter: false,
+  applyPort,
+  applyHost,
+  ports: async () => guardedPorts(await listTable()),
+  removeAll: () => apply(REMOVAL),
+  drift: readDrift,
+  list: readPortRules,
+  drops: readDrops,
+};
+
+/**
+ * Only the port's elements, while the chains of its class are there; those, too, when it is the first
+ * of its class.
+ */
+async function applyPort(change: PortChange): Promise<void> {
+  const { host, port } = change;
+  // The first port, or the first since the registry was lost: look at what is there.
+  if (host.ports.size === 0 && change.before === undefined) return await applyHost(hostAfter(change));
+  const before = guardOf(port, change.before);
+  const after = guardOf(port, change.after);
+  const elements = {
+    remove: difference(before.elements, after.elements),
+    add: mergeElements([after.elements, new Map([['peers', host.untrustedPorts.map(quoted)]])]),
+    ...(change.after === undefined ? { forget: port } : {}),
+  };
+  const tables = change.after === undefined ? [EMPTY_TABLE] : [EMPTY_TABLE, after.classTable];
+  for (const table of tables) {
+    if (await isAccepted(changeScript({ ...elements, table }))) return;
+  }
+  await applyHost(hostAfter(change));
+}
+
+async function isAccepted(script: string): Promise<boolean> {
+  try {
+    await apply(script);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RefusedRulesError)) throw error;
+    return false;
+  }
+}
+
+async function applyHost(host: GuardedHost): Promise<void> {
+  await apply(rebuildScript(hostTable(host), presentIn(await listTable())));
+}
+
+const NO_GUARD: PortGuard = { classTable: EMPTY_TABLE, elements: new Map() };
+
+function guardOf(port: string, guarded: GuardedPort | undefined): PortGuard {
+  return guarded === undefined ? NO_GUARD : portGuard(port, guarded.policy());
+}
+
+/** The elements of `all` that are not in `some`. */
+function difference(all: Elements, some: Elements): Elements {
+  const left = (set: string, list: readonly string[]) => {
+    const others = new Set(some.get(set));
+    return list.filter((element) => !others.has(element));
+  };
+  return new Map([...all].map(([set, list]) => [set, left(set, list)]));
+}

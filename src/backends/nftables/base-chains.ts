@@ -1,0 +1,104 @@
+import { REASONS, type Reason } from '../../rules/reason.ts';
+import {
+  type Chain,
+  dropChain,
+  PORT_NAME,
+  quoted,
+  type SetDeclaration,
+  type Table,
+  type Way,
+} from './table.ts';
+
+/** The end of the way of an IPv6 frame from a guest. */
+export const ACCEPT_IPV6 = 'accept/ipv6';
+
+/** The sets and maps that know ports by name. */
+export const MEMBERSHIP: ReadonlyMap<string, SetDeclaration> = new Map([
+  /** Every guarded port: what no chain of its own has judged is dropped. */
+  ['guests', { kind: 'set', body: 'typeof iifname' }],
+  /** May not speak for the network towards guests. */
+  ['peers', { kind: 'set', body: 'typeof iifname' }],
+  ['isolated', { kind: 'set', body: 'typeof iifname' }],
+  ['from-guest', { kind: 'map', body: 'typeof iifname : verdict' }],
+  ['to-guest', { kind: 'map', body: 'typeof oifname : verdict' }],
+  ['to-dom0', { kind: 'map', body: 'typeof iifname : verdict' }],
+]);
+
+/** Headers that may hide another one behind them (RFC 8200 section 4.1, RFC 4302). */
+const EXTENSION_HEADERS = '{ 0, 43, 44, 51, 60 }';
+
+/** What there is one of, whatever the ports are; only the untrusted ports depend on the host. */
+export function baseTable(untrustedPorts: readonly string[]): Table {
+  const ways = ['from', 'to'] as const;
+  const octets = Array.from({ length: 256 }, (_, octet) => `${octet} . ${octet}`);
+  return {
+    chains: new Map([...hooks(), [ACCEPT_IPV6, acceptIpv6()], ...ways.flatMap(dropChains)]),
+    sets: new Map([
+      ...MEMBERSHIP,
+      ['same-octets', { kind: 'set', body: 'typeof @nh,112,8 . @nh,192,8' }],
+      ...ways.flatMap(counters),
+    ]),
+    elements: new Map([
+      ['same-octets', octets],
+      ['peers', untrustedPorts.map(quoted)],
+    ]),
+  };
+}
+
+const REASON_NAMES = Object.keys(REASONS) as Reason[];
+
+/**
+ * A frame from a guest is judged before the bridge learns from it (prerouting, beside ebtables' early
+ * hook), one to a guest where both ports are known. Where from is told by names of ports: no mark to be
+ * cleared, or to collide with another's.
+ */
+function hooks(): (readonly [string, Chain])[] {
+  const chain = (hook: string, priority: number, rules: readonly string[]) =>
+    [hook, { hook: `type filter hook ${hook} priority ${priority}; policy accept;`, rules }] as const;
+  const unfiltered = (way: Way) => `${PORT_NAME[way]} @guests goto ${dropChain(way, 'unfiltered')}`;
+  const toGuest = ['oifname vmap @to-guest', unfiltered('to')];
+  return [
+    chain('prerouting', -300, ['iifname vmap @from-guest', unfiltered('from')]),
+    // Frames to a bridge group come here without having passed prerouting (br_handle_frame).
+    chain('input', -200, [
+      `ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 ${unfiltered('from')}`,
+      'iifname vmap @to-dom0',
+    ]),
+    chain('forward', -200, toGuest),
+    chain('output', -200, toGuest),
+  ];
+}
+
+/**
+ * nft reads on into what follows the IPv6 payload, a trailer. Of a whole packet the receiver cuts it off;
+ * of a first fragment, too, but puts the next one in its place: so the upper-layer header has to be
+ * within the payload, which can be told when nothing but the Fragment header is in front of it.
+ */
+function acceptIpv6(): Chain {
+  return {
+    rules: [
+      'exthdr frag missing accept',
+      'ip6 version 6 frag frag-off != 0 accept',
+      `frag more-fragments 0 frag nexthdr != ${EXTENSION_HEADERS} accept`,
+      `ip6 nexthdr 44 frag nexthdr != ${EXTENSION_HEADERS} ip6 length >= 16 accept`,
+      `goto ${dropChain('from', 'ipv6-header-chain')}`,
+    ],
+  };
+}
+
+function dropChains(way: Way): (readonly [string, Chain])[] {
+  return REASON_NAMES.map((reason) => {
+    const name = dropChain(way, reason);
+    return [name, { rules: [`update @${name} { ${PORT_NAME[way]} }`, 'drop'] }];
+  });
+}
+
+function counters(way: Way): (readonly [string, SetDeclaration])[] {
+  const body = `typeof ${PORT_NAME[way]}; size 65535; flags dynamic; counter`;
+  return REASON_NAMES.map((reason) => [dropChain(way, reason), { kind: 'set', body }]);
+}
+
+/** The sets in which a port may have counters. */
+export const COUNTERS: readonly string[] = (['from', 'to'] as const).flatMap((way) =>
+  REASON_NAMES.map((reason) => dropChain(way, reason)),
+);

@@ -1,0 +1,179 @@
+import { REASONS, type Reason } from '../../rules/reason.ts';
+import type { Drift, Drops, GuardedHost } from '../backend.ts';
+import { ruleDrift } from '../rule-drift.ts';
+import { COUNTERS } from './base-chains.ts';
+import { hostTable } from './host-table.ts';
+import { CLASS_NAME } from './port-guard.ts';
+import { NOTHING_PRESENT, type Present, rebuildScript } from './script.ts';
+import { TABLE } from './table.ts';
+import { type Listed, listTable, print, rehearse } from './tools.ts';
+
+interface ListedSet {
+  readonly name: string;
+  readonly kind: 'set' | 'map';
+  /** Everything but its elements. */
+  readonly declaration: string;
+  readonly elements: readonly Element[];
+}
+
+interface Element {
+  /** The name of the port, and what else the key holds. */
+  readonly key: readonly string[];
+  /** The chain that a verdict map jumps to. */
+  readonly target?: string;
+  /** Packets, where the set counts. */
+  readonly packets?: number;
+}
+
+export function presentIn(listed: readonly Listed[]): Present {
+  return { chains: [...chainsIn(listed).keys()], sets: setsIn(listed) };
+}
+
+/** The ports that the kernel guards. */
+export function guardedPorts(listed: readonly Listed[]): readonly string[] {
+  const guests = setsIn(listed).find(({ name }) => name === 'guests');
+  return (guests?.elements ?? []).map(portOf);
+}
+
+/** What the kernel holds besides, or instead of, what it should: both as nft lists them. */
+export async function readDrift(host: GuardedHost | undefined): Promise<readonly Drift[]> {
+  const table = { where: 'bridge', what: `table ${TABLE}` };
+  if (host === undefined) return (await listTable()).length === 0 ? [] : [{ ...table, kind: 'unexpected' }];
+  const [actual, expected] = await Promise.all([
+    listTable(),
+    rehearse(rebuildScript(hostTable(host), NOTHING_PRESENT)),
+  ]);
+  if (actual.length === 0) return [{ ...table, kind: 'missing' }];
+  return [...chainDrift(actual, expected), ...setDrift(actual, expected)];
+}
+
+function chainDrift(actual: readonly Listed[], expected: readonly Listed[]): Drift[] {
+  const [have, want] = [chainsIn(actual), chainsIn(expected)];
+  return [
+    ...nameDrift('chain', [...have.keys()], [...want.keys()]),
+    ...[...want].flatMap(([name, rules]) => {
+      const found = have.get(name);
+      return found === undefined ? [] : ruleDrift({ where: `chain ${name}`, have: found, want: rules });
+    }),
+  ];
+}
+
+function setDrift(actual: readonly Listed[], expected: readonly Listed[]): Drift[] {
+  const [have, want] = [setsIn(actual), setsIn(expected)];
+  const names = (sets: readonly ListedSet[]) => sets.map(({ name }) => name);
+  return [
+    ...nameDrift('set', names(have), names(want)),
+    ...want.flatMap((set) => {
+      const found = have.find(({ name }) => name === set.name);
+      return found === undefined
+        ? []
+        : ruleDrift({ where: `${set.kind} ${set.name}`, have: setLines(found), want: setLines(set) });
+    }),
+  ];
+}
+
+function nameDrift(what: string, have: readonly string[], want: readonly string[]): Drift[] {
+  const [haves, wants] = [new Set(have), new Set(want)];
+  const missing = want.filter((name) => !haves.has(name));
+  // A class stays when its last port goes.
+  const unexpected = have.filter((name) => !wants.has(name) && !CLASS_NAME.test(name));
+  return [
+    ...missing.map((name) => ({ where: TABLE, kind: 'missing', what: `${what} ${name}` }) as const),
+    ...unexpected.map((name) => ({ where: TABLE, kind: 'unexpected', what: `${what} ${name}` }) as const),
+  ];
+}
+
+/** Counters come and go with what they count. */
+function setLines({ name, declaration, elements }: ListedSet): readonly string[] {
+  return [declaration, ...(COUNTERS.includes(name) ? [] : elements.map(elementText).sort())];
+}
+
+/** The chains of the port's class, and its elements of all sets. */
+export async function readPortRules(port: string): Promise<string> {
+  const listed = await listTable();
+  const own = setsIn(listed).flatMap(({ name, elements }) =>
+    elements.filter((element) => portOf(element) === port).map((element) => ({ name, element })),
+  );
+  const targets = own.flatMap(({ element: { target } }) => (target === undefined ? [] : [target]));
+  const classes = new Set(targets.map((target) => CLASS_NAME.exec(target)?.[0]));
+  const chains = [...chainsIn(listed).keys()].filter((name) => classes.has(CLASS_NAME.exec(name)?.[0] ?? ''));
+  const rules = await print(chains.map((name) => `list chain ${TABLE} ${name}`));
+  const elements = own.map(({ name, element }) => `element ${name} { ${elementText(element)} }\n`);
+  return `${elements.join('')}${rules === '' ? '' : `${rules}\n`}`;
+}
+
+export async function readDrops(): Promise<ReadonlyMap<string, Drops>> {
+  const drops = new Map<string, Record<string, number>>();
+  for (const { name, elements } of setsIn(await listTable())) {
+    const reason = reasonOf(name);
+    if (reason === undefined) continue;
+    for (const element of elements) {
+      const counts = drops.get(portOf(element)) ?? {};
+      counts[reason] = (counts[reason] ?? 0) + (element.packets ?? 0);
+      drops.set(portOf(element), counts);
+    }
+  }
+  return drops;
+}
+
+function reasonOf(set: string): Reason | undefined {
+  const reason = /^drop\/(?:from|to)\/(.+)$/.exec(set)?.[1];
+  return reason !== undefined && Object.hasOwn(REASONS, reason) ? (reason as Reason) : undefined;
+}
+
+/** The rules of each chain; a base chain's hook stands first. */
+function chainsIn(listed: readonly Listed[]): ReadonlyMap<string, readonly string[]> {
+  const chains = new Map<string, string[]>();
+  for (const { chain } of listed) {
+    if (chain === undefined) continue;
+    const { type, hook, prio, policy } = chain;
+    chains.set(String(chain.name), hook === undefined ? [] : [JSON.stringify({ type, hook, prio, policy })]);
+  }
+  for (const { rule } of listed) {
+    if (rule !== undefined) chains.get(String(rule.chain))?.push(JSON.stringify(rule.expr));
+  }
+  return chains;
+}
+
+function setsIn(listed: readonly Listed[]): readonly ListedSet[] {
+  return listed.flatMap(({ set, map }) => [
+    ...(set === undefined ? [] : [listedSet('set', set)]),
+    ...(map === undefined ? [] : [listedSet('map', map)]),
+  ]);
+}
+
+function listedSet(
+  kind: ListedSet['kind'],
+  { handle: _, elem = [], ...rest }: Record<string, unknown>,
+): ListedSet {
+  const elements = (elem as readonly JsonElement[]).map(parseElement);
+  return { name: String(rest.name), kind, declaration: JSON.stringify(rest), elements };
+}
+
+/** libnftables-json(5): a key, a key with its value in a map, or a key with a counter. */
+type JsonKey = string | number | { readonly concat: readonly (string | number)[] };
+type JsonPair = readonly [JsonKey, { readonly jump: { readonly target: string } }];
+type JsonElement =
+  | JsonKey
+  | JsonPair
+  | { readonly elem: { readonly val: JsonKey; readonly counter: { readonly packets: number } } };
+
+function parseElement(element: JsonElement): Element {
+  if (typeof element !== 'object') return { key: [String(element)] };
+  if (isPair(element)) return { ...parseElement(element[0]), target: element[1].jump.target };
+  if ('concat' in element) return { key: element.concat.map(String) };
+  return { ...parseElement(element.elem.val), packets: element.elem.counter.packets };
+}
+
+function isPair(element: JsonElement): element is JsonPair {
+  return Array.isArray(element);
+}
+
+function portOf({ key }: Element): string {
+  return key[0] ?? '';
+}
+
+function elementText({ key, target, packets }: Element): string {
+  const value = target === undefined ? '' : ` : jump ${target}`;
+  return `${key.join(' . ')}${packets === undefined ? '' : ` counter packets ${packets}`}${value}`;
+}

@@ -1,0 +1,225 @@
+import { FAMILY_BITS, formatPrefix, type IpPrefix, isHost, parsePrefix } from '../../address/ip.ts';
+import { type MacAddress, macBytes } from '../../address/mac.ts';
+import {
+  BROADCAST_IPV4,
+  LINK_LOCAL_IPV6,
+  MULTICAST_IPV4,
+  MULTICAST_IPV6,
+  NEVER_A_SOURCE,
+  PROTOCOL,
+  UNSPECIFIED_IPV4,
+  UNSPECIFIED_IPV6,
+} from '../../rules/protocols.ts';
+import type { EtherType, Match, NdOption, Range } from '../../rules/rule.ts';
+
+export type Family = 'arp' | 'ipv4' | 'ipv6';
+
+/** A field with the numbers it may have. */
+export interface NumberTerm {
+  readonly field: string;
+  readonly ranges: readonly Range[];
+}
+
+/** A comparison in nft's words, or of a field with numbers. */
+export type Term = string | NumberTerm;
+
+/** A field that must hold an address of the port's own: an element of a set, beside the port's name. */
+export interface Key {
+  readonly field: string;
+  /** What is left of the field; all of it when absent. */
+  readonly mask?: string;
+  readonly value: string;
+}
+
+/** All terms and all keys must hold. */
+export interface NftMatch {
+  readonly terms: readonly Term[];
+  readonly keys: readonly Key[];
+}
+
+/**
+ * The ways in which a frame can match; they differ in where it comes from. Terms stand in the order
+ * of their price.
+ */
+export function nftMatches(match: Match, context?: Family): readonly NftMatch[] {
+  const family = match.etherType === undefined ? context : familyOf(match.etherType);
+  const parts = [
+    ...(match.etherType === undefined ? [] : [etherTypeTerm(match.etherType)]),
+    ...(match.etherSource === undefined ? [] : [{ field: 'ether saddr', value: match.etherSource }]),
+    ...(match.etherDestination === undefined ? [] : [etherDestination(match.etherDestination)]),
+    ...(match.arp === undefined ? [] : arpParts(match.arp)),
+    ...(family === 'ipv4' || family === 'ipv6' ? ipParts(match, family) : []),
+    ...(match.fromIsolated ? ['iifname @isolated'] : []),
+  ];
+  const found = {
+    terms: parts.filter((part): part is Term => !isKey(part)),
+    keys: parts.filter(isKey),
+  };
+  if (!match.fromPeer) return [found];
+  return FROM_PEER.map((term) => ({ ...found, terms: [...found.terms, term] }));
+}
+
+/** Every vif that is not guarded counts as a peer. */
+const FROM_PEER = ['iifname @peers', 'iifname "vif*" iifname != @guests'];
+
+type Part = Term | Key;
+
+function isKey(part: Part): part is Key {
+  return typeof part !== 'string' && 'value' in part;
+}
+
+function familyOf(etherType: EtherType): Family | undefined {
+  return etherType === 'arp' || etherType === 'ipv4' || etherType === 'ipv6' ? etherType : undefined;
+}
+
+/** Read from the frame itself, its tag in place (nft_payload_copy_vlan). LLC has a length there. */
+const ETHER_TYPE: Record<EtherType, Range> = {
+  arp: [0x0806, 0x0806],
+  ipv4: [0x0800, 0x0800],
+  ipv6: [0x86dd, 0x86dd],
+  vlan: [0x8100, 0x8100],
+  'service-vlan': [0x88a8, 0x88a8],
+  length: [0, 0x05ff],
+};
+
+function etherTypeTerm(etherType: EtherType): Term {
+  return { field: 'ether type', ranges: [ETHER_TYPE[etherType]] };
+}
+
+const BROADCAST = 'ff:ff:ff:ff:ff:ff';
+const WHOLE_MAC = 'ff:ff:ff:ff:ff:ff';
+
+function etherDestination({ address, mask }: NonNullable<Match['etherDestination']>): Part {
+  if (mask !== WHOLE_MAC) return `ether daddr & ${mask} == ${address}`;
+  return address === BROADCAST ? `ether daddr ${address}` : { field: 'ether daddr', value: address };
+}
+
+const SAME_OCTETS = [0, 1, 2, 3].map((octet) => `@nh,${112 + 8 * octet},8 . @nh,${192 + 8 * octet},8`);
+
+/** nft compares no two fields: that sender and target are the same is looked up octet by octet. */
+const GRATUITOUS = SAME_OCTETS.map((octets) => `${octets} @same-octets`).join(' ');
+
+function arpParts(arp: NonNullable<Match['arp']>): readonly Part[] {
+  return [
+    // The last octet of the message, whatever it is: it has to be there.
+    'arp htype 1 arp ptype 0x0800 arp hlen 6 arp plen 4 @nh,216,8 & 0x0 == 0x0',
+    ...(arp.operation === undefined ? [] : [`arp operation ${arp.operation === 'request' ? 1 : 2}`]),
+    ...(arp.senderMac === undefined ? [] : [{ field: 'arp saddr ether', value: arp.senderMac }]),
+    ...(arp.sender === undefined ? [] : address('arp saddr ip', arp.sender)),
+    ...(arp.target === undefined ? [] : address('arp daddr ip', arp.target)),
+    ...(arp.gratuitous ? [GRATUITOUS] : []),
+  ];
+}
+
+function ipParts(match: Match, family: 'ipv4' | 'ipv6'): readonly Part[] {
+  const ip = family === 'ipv4' ? 'ip' : 'ip6';
+  return [
+    ...protocolTerms(match.protocol),
+    ...(match.sourcePort === undefined ? [] : [{ field: 'th sport', ranges: [match.sourcePort] }]),
+    ...(match.destinationPort === undefined ? [] : [{ field: 'th dport', ranges: [match.destinationPort] }]),
+    // As ebtables does: a header too short for both ports has none.
+    ...(match.sourcePort === undefined || match.destinationPort !== undefined ? [] : ['th dport 0-65535']),
+    ...(match.type === undefined ? [] : [{ field: typeField(match.protocol), ranges: [match.type] }]),
+    ...(match.source === undefined ? [] : address(`${ip} saddr`, match.source)),
+    ...(match.destination === undefined ? [] : address(`${ip} daddr`, match.destination)),
+    ...(match.fragmented ? ['exthdr frag exists'] : []),
+    ...(match.nd === undefined ? [] : ndParts(match.nd.type, match.nd.option)),
+    ...(match.ndTarget === undefined ? [] : ndTarget(match.ndTarget)),
+  ];
+}
+
+/**
+ * The protocol is what ipv6_find_hdr() finds, which goes through extension headers up to an
+ * Authentication Header (nft_set_pktinfo_ipv6_validate): what is behind that is not in sight. A later
+ * fragment may have any next header, and none is found when it is an extension header.
+ */
+function protocolTerms(protocol: Match['protocol']): readonly Term[] {
+  if (protocol === undefined) return [];
+  if (protocol === 'complete') return ['meta l4proto != { 51, 59 }'];
+  if (protocol === 'later-fragment') return ['ip6 version 6 frag frag-off != 0'];
+  return [{ field: 'meta l4proto', ranges: [[protocol, protocol]] }];
+}
+
+function typeField(protocol: Match['protocol']): string {
+  if (protocol === PROTOCOL.igmp) return 'igmp type';
+  return protocol === PROTOCOL.icmp ? 'icmp type' : 'icmpv6 type';
+}
+
+/** Blocks that rules name whoever the guest is: no elements. */
+const WELL_KNOWN: ReadonlySet<string> = new Set(
+  [
+    ...NEVER_A_SOURCE,
+    UNSPECIFIED_IPV4,
+    UNSPECIFIED_IPV6,
+    LINK_LOCAL_IPV6,
+    MULTICAST_IPV4,
+    MULTICAST_IPV6,
+    BROADCAST_IPV4,
+    ...['224.0.0.0/24', 'ff02::1:ff00:0/104'].map(parsePrefix),
+  ].map(formatPrefix),
+);
+
+function address(field: string, prefix: IpPrefix): readonly Part[] {
+  if (prefix.length === 0) return [];
+  const text = formatPrefix(prefix);
+  if (WELL_KNOWN.has(text)) return [`${field} ${text}`];
+  const value = formatPrefix({ ...prefix, length: FAMILY_BITS[prefix.family] });
+  return [isHost(prefix) ? { field, value } : { field, mask: maskText(prefix), value }];
+}
+
+function maskText({ family, length }: IpPrefix): string {
+  return formatPrefix({ family, bits: maskBits(family, length), length: FAMILY_BITS[family] });
+}
+
+function maskBits(family: IpPrefix['family'], length: number): bigint {
+  return ((1n << BigInt(length)) - 1n) << BigInt(FAMILY_BITS[family] - length);
+}
+
+const ROUTER_SOLICITATION = 133;
+
+/** Octets of an ND message before its options. */
+function fixedLength(type: number): number {
+  return type === ROUTER_SOLICITATION ? 8 : 24;
+}
+
+/** No extension header, the length that these options make, and nothing behind them. */
+function ndParts(type: number, option: NdOption): readonly Part[] {
+  const fixed = fixedLength(type);
+  const length = fixed + (option.kind === 'none' ? 0 : 8);
+  return [
+    `ip6 nexthdr 58 ip6 hoplimit 255 ip6 length ${length} icmpv6 type ${type} icmpv6 code 0`,
+    ...optionParts(8 * fixed, option),
+  ];
+}
+
+/** Option type, length 1 (in units of 8 octets) and value (RFC 4861 section 4.6.1, RFC 3971 section 5.3.2). */
+function optionParts(at: number, option: NdOption): readonly Part[] {
+  const head = (type: number) => `@th,${at},16 ${hex((type << 8) | 1)}`;
+  const value = (mac: MacAddress) => ({
+    field: `@th,${at + 16},48`,
+    value: hex(`0x${Buffer.from(macBytes(mac)).toString('hex')}`),
+  });
+  switch (option.kind) {
+    case 'none':
+      return [];
+    case 'nonce':
+      return [head(14)];
+    case 'source-address':
+      return [head(1), value(option.mac)];
+    case 'target-address':
+      return [head(2), value(option.mac)];
+  }
+}
+
+/** nft 1.0.6 knows no `icmpv6 taddr`. */
+const ND_TARGET = '@th,64,128';
+
+function ndTarget({ family, bits, length }: IpPrefix): readonly Part[] {
+  if (length === 0) return [];
+  const mask = length === 128 ? {} : { mask: hex(maskBits(family, length)) };
+  return [{ field: ND_TARGET, ...mask, value: hex(bits) }];
+}
+
+function hex(value: bigint | number | string): string {
+  return `0x${BigInt(value).toString(16)}`;
+}

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import type { GuardPolicy } from '../../policy/guard-policy.ts';
+import { type Guard, guardOf } from '../../rules/guard.ts';
+import type { RuleSet, Stage } from '../../rules/rule.ts';
+import { ACCEPT_IPV6 } from './base-chains.ts';
+import type { Family } from './match.ts';
+import { type Place, renderStage } from './stage-chains.ts';
+import {
+  dropChain,
+  type Elements,
+  EMPTY_TABLE,
+  mergeElements,
+  mergeTables,
+  quoted,
+  type Table,
+  type Way,
+} from './table.ts';
+
+/**
+ * What guards one port: the chains of its class, which are the same for all ports whose policies have the
+ * same form, and the elements that are its own. With a class in place, an event changes elements only.
+ */
+export interface PortGuard {
+  /** Chains and sets; no elements. */
+  readonly classTable: Table;
+  readonly elements: Elements;
+}
+
+/** The class in names until the name is known, which is made of the contents. */
+const CLASS = '%';
+
+/** The beginning of every name of a class, in what the kernel lists. */
+export const CLASS_NAME = /^class-[0-9a-f]{12}\//;
+
+export function portGuard(port: string, policy: GuardPolicy): PortGuard {
+  const guard = guardOf(policy);
+  const table = guard.mode === 'locked' ? lockedTable(port, guard.rules) : modeTable(guard.mode);
+  const { chains, sets, elements } = table;
+  const contents = JSON.stringify([[...chains], [...sets]]);
+  const name = `class-${createHash('sha256').update(contents).digest('hex').slice(0, 12)}`;
+  const named = (text: string) => text.replaceAll(`${CLASS}/`, `${name}/`);
+  const rename = <T>(map: ReadonlyMap<string, T>) =>
+    [...map].map(([key, value]) => [named(key), value] as const);
+  return {
+    classTable: {
+      chains: new Map(rename(chains).map(([key, { rules }]) => [key, { rules: rules.map(named) }])),
+      sets: new Map(rename(sets)),
+      elements: new Map(),
+    },
+    elements: mergeElements([new Map(rename(elements)), membership(port, guard, name)]),
+  };
+}
+
+/** By what names the base chains know the port. */
+function membership(port: string, guard: Guard, name: string): Elements {
+  const { peer, isolated } = provenanceOf(guard);
+  const restricted = guard.mode === 'locked' && judgesDom0(guard.rules);
+  const member = (set: string): Elements => new Map([[set, [quoted(port)]]]);
+  const call = (map: string, chain: string): Elements =>
+    new Map([[map, [`${quoted(port)} : jump ${name}/${chain}`]]]);
+  return mergeElements([
+    member('guests'),
+    ...(peer ? [member('peers')] : []),
+    ...(isolated ? [member('isolated')] : []),
+    call('from-guest', 'from'),
+    call('to-guest', 'to'),
+    ...(restricted ? [call('to-dom0', 'to-dom0')] : []),
+  ]);
+}
+
+function provenanceOf(guard: Guard): RuleSet['provenance'] {
+  switch (guard.mode) {
+    case 'locked':
+      return guard.rules.provenance;
+    case 'unlocked':
+      return guard.provenance;
+    case 'disabled':
+      return { peer: false, isolated: false };
+  }
+}
+
+function judgesDom0({ toDom0 }: RuleSet): boolean {
+  return toDom0.rules.length > 0 || toDom0.otherwise !== 'pass';
+}
+
+function modeTable(mode: 'unlocked' | 'disabled'): Table {
+  const rule = (way: Way) => (mode === 'unlocked' ? 'accept' : `goto ${dropChain(way, 'disabled')}`);
+  const chain = (way: Way) => [`${CLASS}/${way}`, { rules: [rule(way)] }] as const;
+  return { chains: new Map([chain('from'), chain('to')]), sets: new Map(), elements: new Map() };
+}
+
+function lockedTable(port: string, { fromGuest, toGuest, toDom0 }: RuleSet): Table {
+  return mergeTables([
+    wayTable({ way: 'from', port, stages: fromGuest }),
+    wayTable({ way: 'to', port, stages: toGuest }),
+    chainTable([toDom0], { way: 'from', name: `${CLASS}/to-dom0`, port, accept: 'accept' }),
+  ]);
+}
+
+/**
+ * A frame with IPv4's ethertype and a malformed header (version, header length, total length) has no
+ * protocol for nft (nft_set_pktinfo_ipv4_validate): it counts as no IPv4.
+ */
+const FAMILIES: readonly (readonly [Family, string])[] = [
+  ['ipv4', 'ether type ip meta l4proto 0-255'],
+  ['ipv6', 'ether type ip6'],
+  ['arp', 'ether type arp'],
+];
+
+interface WayStages {
+  readonly way: Way;
+  readonly port: string;
+  readonly stages: { readonly [key in 'link' | Family]: readonly Stage[] };
+}
+
+function wayTable({ way, port, stages }: WayStages): Table {
+  const name = `${CLASS}/${way}`;
+  const dispatch = FAMILIES.map(([family, match]) => `${match} goto ${name}/${family}`);
+  const otherwise = `goto ${dropChain(way, 'ethertype')}`;
+  const families = FAMILIES.map(([family]) => {
+    const accept = way === 'from' && family === 'ipv6' ? `goto ${ACCEPT_IPV6}` : 'accept';
+    return chainTable(stages[family], { way, port, name: `${name}/${family}`, family, accept });
+  });
+  const link = chainTable(stages.link, { way, port, name, accept: 'accept' }, [...dispatch, otherwise]);
+  return mergeTables([link, ...families]);
+}
+
+/** @param end what becomes of frames that come through all stages. */
+function chainTable(stages: readonly Stage[], place: Place, end: readonly string[] = [place.accept]): Table {
+  const parts = stages.map((stage) => renderStage(stage, { ...place, name: `${place.name}/${stage.name}` }));
+  const rules = [...parts.flatMap((part) => part.rules), ...(parts.at(-1)?.closed ? [] : end)];
+  const own = { ...EMPTY_TABLE, chains: new Map([[place.name, { rules }]]) };
+  return mergeTables([own, ...parts]);
+}

@@ -1,0 +1,92 @@
+import { COUNTERS } from './base-chains.ts';
+import { type Elements, quoted, type SetDeclaration, TABLE, type Table } from './table.ts';
+
+/** What of ours the kernel has. */
+export interface Present {
+  readonly chains: readonly string[];
+  readonly sets: readonly { readonly name: string; readonly kind: SetDeclaration['kind'] }[];
+}
+
+/** The state of a kernel that has never seen us. */
+export const NOTHING_PRESENT: Present = { chains: [], sets: [] };
+
+/**
+ * Everything anew, in one transaction of `nft -f`. Chains that are wanted stay and are filled anew: were
+ * they replaced, a frame could meet the new one before and the old one after the change, both empty.
+ */
+export function rebuildScript(table: Table, present: Present): string {
+  const gone = <T extends { name: string }>(list: readonly T[], wanted: ReadonlyMap<string, unknown>) =>
+    list.filter(({ name }) => !wanted.has(name));
+  const chains = present.chains.map((name) => ({ name }));
+  return script([
+    `add table ${TABLE}`,
+    ...present.chains.map((name) => `flush chain ${TABLE} ${name}`),
+    ...present.sets.map(({ name, kind }) => `flush ${kind} ${TABLE} ${name}`),
+    ...gone(present.sets, table.sets).map(({ name, kind }) => `delete ${kind} ${TABLE} ${name}`),
+    ...gone(chains, table.chains).map(({ name }) => `delete chain ${TABLE} ${name}`),
+    ...declarations(table),
+    ...rules(table),
+    ...elementLines('add', table.elements),
+  ]);
+}
+
+export interface Change {
+  /** Elements that are there, and go. */
+  readonly remove: Elements;
+  readonly add: Elements;
+  /** Chains and sets to write, whether they are there or not. */
+  readonly table: Table;
+  /** The port whose counters go. */
+  readonly forget?: string;
+}
+
+/** Changes for one port; the kernel refuses it when something is not there. */
+export function changeScript({ remove, add, table, forget }: Change): string {
+  return script([
+    ...declarations(table),
+    ...[...table.chains.keys()].map((name) => `flush chain ${TABLE} ${name}`),
+    ...rules(table),
+    ...elementLines('delete', keysOf(remove)),
+    ...elementLines('add', add),
+    ...(forget === undefined ? [] : COUNTERS.flatMap((set) => without(set, forget))),
+  ]);
+}
+
+/** Takes the table away; fine when there is none. */
+export const REMOVAL = script([`add table ${TABLE}`, `delete table ${TABLE}`]);
+
+function script(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}
+
+function declarations({ chains, sets }: Table): readonly string[] {
+  return [
+    ...[...chains].map(([name, { hook }]) =>
+      hook === undefined ? `add chain ${TABLE} ${name}` : `add chain ${TABLE} ${name} { ${hook} }`,
+    ),
+    ...[...sets].map(([name, { kind, body }]) => `add ${kind} ${TABLE} ${name} { ${body}; }`),
+  ];
+}
+
+function rules({ chains }: Table): readonly string[] {
+  return [...chains].flatMap(([name, chain]) =>
+    chain.rules.map((rule) => `add rule ${TABLE} ${name} ${rule}`),
+  );
+}
+
+function elementLines(verb: 'add' | 'delete', elements: Elements): readonly string[] {
+  return [...elements]
+    .filter(([, list]) => list.length > 0)
+    .map(([set, list]) => `${verb} element ${TABLE} ${set} { ${list.join(', ')} }`);
+}
+
+/** An element of a map is found by its key. */
+function keysOf(elements: Elements): Elements {
+  const key = (element: string) => element.split(' : ', 1).join();
+  return new Map([...elements].map(([set, list]) => [set, list.map(key)]));
+}
+
+/** A counter is there once there was something to count; nft 1.0.6 has no `destroy`. */
+function without(set: string, port: string): readonly string[] {
+  return (['add', 'delete'] as const).map((verb) => `${verb} element ${TABLE} ${set} { ${quoted(port)} }`);
+}

@@ -1,0 +1,103 @@
+import type { Stage, Verdict } from '../../rules/rule.ts';
+import type { Family, Term } from './match.ts';
+import { groupRules, type RuleGroup } from './rule-groups.ts';
+import {
+  type Chain,
+  dropChain,
+  type Elements,
+  PORT_NAME,
+  quoted,
+  type SetDeclaration,
+  type Table,
+  type Way,
+} from './table.ts';
+
+/** Where a stage stands. */
+export interface Place {
+  readonly way: Way;
+  /** The name of the stage's chain, if it needs one, and the beginning of its sets' names. */
+  readonly name: string;
+  readonly port: string;
+  readonly family?: Family;
+  /** What ends the way with acceptance. */
+  readonly accept: string;
+}
+
+/** The rules that stand in the calling chain, and what they need besides. */
+export interface Rendered extends Table {
+  readonly rules: readonly string[];
+  /** Whether no frame comes through undecided. */
+  readonly closed: boolean;
+}
+
+/**
+ * A stage as rules in the calling chain; one that judges only some frames, or from whose middle frames
+ * pass on, needs a chain of its own to return from. A port's own addresses are elements of sets, by its
+ * name, so that the rules are the same for all ports whose policies have the same form.
+ */
+export function renderStage(stage: Stage, place: Place): Rendered {
+  const groups = groupRules(stage.rules, place.family).map((group, index) =>
+    renderGroup(group, `${place.name}/${index}`, place),
+  );
+  const rules = [
+    ...groups.map(({ rule }) => rule),
+    ...(stage.otherwise === 'pass' ? [] : [verdictText(stage.otherwise, place)]),
+  ];
+  const sets = new Map<string, SetDeclaration>(groups.flatMap(({ sets }) => sets));
+  const elements: Elements = new Map(groups.flatMap(({ elements }) => elements));
+  const apart = stage.only !== undefined || stage.rules.some(({ verdict }) => verdict === 'pass');
+  if (!apart) return { rules, closed: stage.otherwise !== 'pass', chains: new Map(), sets, elements };
+  const chains = new Map<string, Chain>([[place.name, { rules }]]);
+  return { rules: calls(stage, place), closed: false, chains, sets, elements };
+}
+
+/** The matches of `only` hold no addresses of the port's own. */
+function calls({ only }: Stage, place: Place): readonly string[] {
+  const jump = `jump ${place.name}`;
+  if (only === undefined) return [jump];
+  const rules = only.map((match) => ({ match, verdict: 'accept' }) as const);
+  return groupRules(rules, place.family).map(({ terms }) => [...terms.map(termText), jump].join(' '));
+}
+
+interface RenderedGroup {
+  readonly rule: string;
+  readonly sets: readonly (readonly [string, SetDeclaration])[];
+  readonly elements: readonly (readonly [string, readonly string[]])[];
+}
+
+function renderGroup(
+  { terms, keys, elements, verdict }: RuleGroup,
+  set: string,
+  place: Place,
+): RenderedGroup {
+  const { port, way } = place;
+  const name = PORT_NAME[way];
+  const lookup = [
+    name,
+    ...keys.map(({ field, mask }) => (mask === undefined ? field : `${field} & ${mask}`)),
+  ];
+  const words = [
+    ...terms.map(termText),
+    ...(keys.length === 0 ? [] : [`${lookup.join(' . ')} @${set}`]),
+    verdictText(verdict, place),
+  ];
+  if (keys.length === 0) return { rule: words.join(' '), sets: [], elements: [] };
+  const type = [name, ...keys.map(({ field }) => field)].join(' . ');
+  const values = elements.map((value) => [quoted(port), ...value].join(' . '));
+  return {
+    rule: words.join(' '),
+    sets: [[set, { kind: 'set', body: `typeof ${type}` }]],
+    elements: [[set, [...new Set(values)]]],
+  };
+}
+
+function termText(term: Term): string {
+  if (typeof term === 'string') return term;
+  const values = term.ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+  return `${term.field} ${values.length === 1 ? values[0] : `{ ${values.join(', ')} }`}`;
+}
+
+function verdictText(verdict: Verdict, { accept, way }: Place): string {
+  if (verdict === 'accept') return accept;
+  return verdict === 'pass' ? 'return' : `goto ${dropChain(way, verdict.drop)}`;
+}

@@ -1,0 +1,62 @@
+import type { Reason } from '../../rules/reason.ts';
+
+/** Our one table in nft(8)'s words; nft takes letters, digits, `/`, `-`, `_` and `.` in a name unquoted. */
+export const TABLE = 'bridge vifguard';
+
+export interface Chain {
+  /** Where the kernel calls a base chain. */
+  readonly hook?: string;
+  readonly rules: readonly string[];
+}
+
+/** How a set or map is declared: `set` or `map`, and what stands between the braces. */
+export interface SetDeclaration {
+  readonly kind: 'set' | 'map';
+  readonly body: string;
+}
+
+/** Elements by set, as nft writes them between the braces. */
+export type Elements = ReadonlyMap<string, readonly string[]>;
+
+/** A part of the table, or all of it. */
+export interface Table {
+  readonly chains: ReadonlyMap<string, Chain>;
+  readonly sets: ReadonlyMap<string, SetDeclaration>;
+  readonly elements: Elements;
+}
+
+export const EMPTY_TABLE: Table = { chains: new Map(), sets: new Map(), elements: new Map() };
+
+export function mergeTables(parts: readonly Table[]): Table {
+  return {
+    chains: new Map(parts.flatMap(({ chains }) => [...chains])),
+    sets: new Map(parts.flatMap(({ sets }) => [...sets])),
+    elements: mergeElements(parts.map(({ elements }) => elements)),
+  };
+}
+
+export function mergeElements(parts: readonly Elements[]): Elements {
+  const merged = new Map<string, string[]>();
+  for (const [set, elements] of parts.flatMap((part) => [...part])) {
+    const others = merged.get(set);
+    if (others === undefined) merged.set(set, [...elements]);
+    else others.push(...elements);
+  }
+  return merged;
+}
+
+/** The two ways of a frame: from the guest, and to it. */
+export type Way = 'from' | 'to';
+
+/** What holds the guest's port on each way. */
+export const PORT_NAME: Readonly<Record<Way, string>> = { from: 'iifname', to: 'oifname' };
+
+/** The chain that drops for one reason, and the set of its counters by port. */
+export function dropChain(way: Way, reason: Reason): string {
+  return `drop/${way}/${reason}`;
+}
+
+/** The name of a port as an element: it may begin with a digit. */
+export function quoted(port: string): string {
+  return `"${port}"`;
+}

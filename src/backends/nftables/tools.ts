@@ -1,0 +1,39 @@
+import { runTool } from '../tool.ts';
+import { TABLE } from './table.ts';
+
+/** An object as `nft -j` lists it (libnftables-json(5)): its kind, then its contents. */
+export type Listed = Readonly<Record<string, Record<string, unknown>>>;
+
+/** Runs a script in one transaction. @throws FilterToolError when the kernel refuses it: nothing of it is done then. */
+export async function apply(script: string): Promise<void> {
+  await nft(['-f', '-'], script);
+}
+
+/** What the kernel has of ours; nothing when there is no table. @throws FilterToolError */
+export async function listTable(): Promise<readonly Listed[]> {
+  const tables = objects(await nft(['-j', 'list', 'tables', 'bridge']));
+  if (!tables.some(({ table }) => table !== undefined && `bridge ${table.name}` === TABLE)) return [];
+  return objects(await nft(['-j', 'list', 'table', ...TABLE.split(' ')]));
+}
+
+/** What the kernel would list after this script, in a network namespace that ends with the tool. @throws FilterToolError */
+export async function rehearse(script: string): Promise<readonly Listed[]> {
+  const list = `nft -f - && exec nft -j list table ${TABLE}`;
+  const args = ['--net', 'sh', '-c', list];
+  return objects(await runTool({ program: 'unshare', args, input: script, debianPackage: 'util-linux' }));
+}
+
+/** What nft prints for people, of several things one behind the other. @throws FilterToolError */
+export async function print(commands: readonly string[]): Promise<string> {
+  return commands.length === 0 ? '' : await nft(['-f', '-'], `${commands.join('\n')}\n`);
+}
+
+function nft(args: readonly string[], input = ''): Promise<string> {
+  return runTool({ program: 'nft', args, input, debianPackage: 'nftables' });
+}
+
+/** A number of more than 15 digits would lose some: it is kept as text. */
+function objects(json: string): readonly Listed[] {
+  const { nftables } = JSON.parse(json.replace(/(?<=[[:,]\s*)\d{16,}(?=\s*[\],}])/g, '"$&"'));
+  return (nftables as Listed[]).filter(({ metainfo }) => metainfo === undefined);
+}
