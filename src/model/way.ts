@@ -1,6 +1,5 @@
 import type { GuardPolicy } from '../policy/guard-policy.ts';
-import { type Guard, guardOf } from '../rules/guard.ts';
-import type { Provenance } from '../rules/rule.ts';
+import { guardOf, provenanceOf } from '../rules/guard.ts';
 import type { Frame } from './frame.ts';
 import { type Judgement, judgeFromGuest, judgeToDom0, judgeToGuest } from './judge.ts';
 
@@ -31,18 +30,6 @@ export function judgeOfWay({ sender, receiver }: Way): (frame: Frame) => WayJudg
     }
     return at('receiver', judgeToGuest(arriving, frame, origin));
   };
-}
-
-/** Undefined for a port that lets nothing in. */
-function provenanceOf(guard: Guard): Provenance | undefined {
-  switch (guard.mode) {
-    case 'locked':
-      return guard.rules.provenance;
-    case 'unlocked':
-      return guard.provenance;
-    case 'disabled':
-      return undefined;
-  }
 }
 
 function at(side: Side, judgement: Judgement): WayJudgement {

@@ -18,3 +18,15 @@ export function guardOf(policy: GuardPolicy): Guard {
       return { mode: 'disabled' };
   }
 }
+
+/** What is known of frames that the port lets in; undefined for one that lets nothing in. */
+export function provenanceOf(guard: Guard): Provenance | undefined {
+  switch (guard.mode) {
+    case 'locked':
+      return guard.rules.provenance;
+    case 'unlocked':
+      return guard.provenance;
+    case 'disabled':
+      return undefined;
+  }
+}

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { type Guard, guardOf } from '../../rules/guard.ts';
+import { type Guard, guardOf, provenanceOf } from '../../rules/guard.ts';
 import type { RuleSet, Stage } from '../../rules/rule.ts';
 import { ACCEPT_IPV6 } from './base-chains.ts';
 import type { Family } from './match.ts';
@@ -53,7 +53,7 @@ export function portGuard(port: string, policy: GuardPolicy): PortGuard {
 
 /** By what names the base chains know the port. */
 function membership(port: string, guard: Guard, name: string): Elements {
-  const { peer, isolated } = provenanceOf(guard);
+  const { peer, isolated } = provenanceOf(guard) ?? NOTHING_COMES_IN;
   const restricted = guard.mode === 'locked' && judgesDom0(guard.rules);
   const member = (set: string): Elements => new Map([[set, [quoted(port)]]]);
   const call = (map: string, chain: string): Elements =>
@@ -68,16 +68,7 @@ function membership(port: string, guard: Guard, name: string): Elements {
   ]);
 }
 
-function provenanceOf(guard: Guard): RuleSet['provenance'] {
-  switch (guard.mode) {
-    case 'locked':
-      return guard.rules.provenance;
-    case 'unlocked':
-      return guard.provenance;
-    case 'disabled':
-      return { peer: false, isolated: false };
-  }
-}
+const NOTHING_COMES_IN: RuleSet['provenance'] = { peer: false, isolated: false };
 
 function judgesDom0({ toDom0 }: RuleSet): boolean {
   return toDom0.rules.length > 0 || toDom0.otherwise !== 'pass';
