@@ -24,7 +24,7 @@ for (const [name, command] of Object.entries(CHANGES)) {
     for (const guest of last) await guardedGuest(lab, guest);
     const { stdout } = await vifguard(lab, ['check']);
     t.deepEqual(
-      stdout.split('\n').filter((line) => /vif3\.0|vg-in |PREROUTING: missing|FORWARD: missing/.test(line)),
+      stdout.split('\n').filter((line) => /vif3\.0|nat vg-in: |(PREROUTING|FORWARD): /.test(line)),
       [],
     );
   });
