@@ -1,10 +1,15 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { Chains } from '../../../src/backends/xtables/chains.ts';
-import { dispatchTree } from '../../../src/backends/xtables/dispatch.ts';
+import { dispatchChains, nameTree } from '../../../src/backends/xtables/dispatch.ts';
 
 const tree = (ports: readonly string[], touching?: string) =>
-  dispatchTree({ root: 'vg-in', option: '-i', ports, leaf: (port) => `leaf:${port}` }, touching);
+  dispatchChains({
+    root: 'vg-in',
+    option: '-i',
+    tree: nameTree(ports, touching),
+    leaf: (port) => `leaf:${port}`,
+  });
 
 /** The leaf that a frame gets to as ebtables would take it there, and after how many comparisons. */
 function follow(chains: Chains, port: string, chain = 'vg-in'): { leaf: string | undefined; asked: number } {
