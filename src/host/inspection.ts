@@ -1,5 +1,6 @@
 import { formatPrefix } from '../address/ip.ts';
 import type { Drift, Drops } from '../backends/backend.ts';
+import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
 import type { FdbEntry } from '../netlink/fdb.ts';
@@ -20,6 +21,8 @@ export interface AnnouncedVif {
 /** What vifguard guards by its own account, and what the kernel has of it. */
 export interface HostState {
   readonly registry: Registry;
+  /** What is in charge. */
+  readonly backend: BackendName;
   /** Whether the backend in charge needs bridges to call ip6tables. */
   readonly bridgeNetfilter: boolean;
   /** The ports that the packet filter has rules for. */

@@ -1,6 +1,8 @@
+import type { BackendName } from '../../src/backends/names.ts';
 import { bridged, forwarded } from '../../src/model/bridge-netfilter.ts';
 import { parseFrame } from '../../src/model/frame.ts';
 import { judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
+import { READINGS } from '../../src/model/reading.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { type Guard, guardOf } from '../../src/rules/guard.ts';
 import { macsOf } from '../../src/rules/identity.ts';
@@ -26,6 +28,12 @@ export function guestPort(domid: number, policy: GuardPolicy): GuestPort {
   return { domid, policy, guard: guardOf(policy) };
 }
 
+/** The guests' ports, and what guards them. */
+export interface Network {
+  readonly backend: BackendName;
+  readonly ports: readonly GuestPort[];
+}
+
 /** The MAC of every vif in dom0 (libxl): dom0's own stack gets what is addressed to it. */
 const VIF_MAC = 'fe:ff:ff:ff:ff:ff';
 
@@ -46,9 +54,9 @@ export function harmlessSources(sender: Sender, ports: readonly GuestPort[]): re
 export function expectation(
   { sender, octets }: { sender: Sender; octets: Bytes },
   place: Place,
-  ports: readonly GuestPort[],
+  { ports, backend }: Network,
 ): Expectation {
-  const frame = parseFrame(octets);
+  const frame = parseFrame(octets, READINGS[backend]);
   if (frame === undefined || place === sender) return 'stays away';
   const delivery = deliveryTo(frame.destination, sender, place, ports);
   if (delivery === 'stays away') return delivery;

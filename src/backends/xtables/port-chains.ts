@@ -1,6 +1,6 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { type Guard, guardOf } from '../../rules/guard.ts';
-import type { Match, RuleSet, Stage } from '../../rules/rule.ts';
+import type { Match, Rule, RuleSet, Stage } from '../../rules/rule.ts';
 import { restrictsDom0 } from '../../rules/to-dom0.ts';
 import { type Chains, portChain, ROOT, reasonChain, sharedChain, type Tables } from './chains.ts';
 import { ebtablesMatch } from './ebtables-match.ts';
@@ -116,7 +116,8 @@ function direction(way: Direction): Chains {
 /** The chain of a port that drops what shared chains have marked. */
 const MARKED_DROPS = 'x';
 
-function renderPart(way: Direction, stage: Stage, family?: readonly [Family, string]): Rendered {
+function renderPart(way: Direction, whole: Stage, family?: readonly [Family, string]): Rendered {
+  const stage = withoutNeedless(whole);
   const { root, port, accept } = way;
   const match = (terms: Match) => ebtablesMatch(terms, family?.[0]);
   const prefix = family === undefined ? '' : `${family[1]}.`;
@@ -130,6 +131,14 @@ function renderPart(way: Direction, stage: Stage, family?: readonly [Family, str
     rules: [`-j ${chain}`, `${MARKED} -j ${portChain(root, port, MARKED_DROPS)}`],
     chains: new Map([[chain, renderShared(stage, match)]]),
   };
+}
+
+/** ebtables finds no protocol but 44 in a later fragment: rules about another one need not be kept from it. */
+function withoutNeedless(stage: Stage): Stage {
+  const isKept = ({ match, verdict }: Rule) => match.protocol !== 'later-fragment' || verdict !== 'pass';
+  const rules = stage.rules.filter(isKept);
+  const others = rules.every(({ match }) => typeof match.protocol === 'number');
+  return others && stage.otherwise === 'pass' ? { ...stage, rules } : stage;
 }
 
 function isShared(stage: Stage): stage is Stage & { shared: string } {
