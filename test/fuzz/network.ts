@@ -1,7 +1,7 @@
 import type { BackendName } from '../../src/backends/names.ts';
 import { bridged, forwarded } from '../../src/model/bridge-netfilter.ts';
 import { parseFrame } from '../../src/model/frame.ts';
-import { judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
+import { type Judgement, judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
 import { READINGS } from '../../src/model/reading.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { type Guard, guardOf } from '../../src/rules/guard.ts';
@@ -50,29 +50,32 @@ export function harmlessSources(sender: Sender, ports: readonly GuestPort[]): re
   return undefined;
 }
 
-/** What should become of a frame at a place: the model's judgement, on a bridge without snooping. */
-export function expectation(
+/** What should become of a frame at each place: the model's judgement, on a bridge without snooping. */
+export function expectations(
   { sender, octets }: { sender: Sender; octets: Bytes },
-  place: Place,
   { ports, backend }: Network,
-): Expectation {
+): (place: Place) => Expectation {
   const frame = parseFrame(octets, READINGS[backend]);
-  if (frame === undefined || place === sender) return 'stays away';
-  const delivery = deliveryTo(frame.destination, sender, place, ports);
-  if (delivery === 'stays away') return delivery;
+  if (frame === undefined) return () => 'stays away';
   const from = ports.find(({ domid }) => domid === sender);
-  const to = ports.find(({ domid }) => domid === place);
-  // A reserved group from a port that has no guard: no hook of the bridge sees it.
-  if (delivery === 'maybe' && place === 'dom0' && from?.guard.mode !== 'locked') return delivery;
-  if (from !== undefined) {
-    const judge = place === 'dom0' ? judgeToDom0 : judgeFromGuest;
-    if (judge(from.guard, frame).verdict !== 'accept') return 'stays away';
-  }
-  const passed = place === 'dom0' ? bridged(frame) : forwarded(frame);
-  if (typeof passed === 'string') return 'stays away';
-  if (to === undefined) return delivery;
   const origin = from === undefined ? 'uplink' : provenanceOf(from.guard);
-  return judgeToGuest(to.guard, frame, origin).verdict === 'accept' ? delivery : 'stays away';
+  const passes = [bridged(frame), forwarded(frame)].map((passed) => typeof passed !== 'string');
+  const [toDom0, toPort] = [judgeToDom0, judgeFromGuest].map(
+    (judge, index) => passes[index] && (from === undefined || isAccepted(judge(from.guard, frame))),
+  );
+  return (place) => {
+    const delivery = deliveryTo(frame.destination, sender, place, ports);
+    if (place === sender || delivery === 'stays away') return 'stays away';
+    // A reserved group from a port that has no guard: no hook of the bridge sees it.
+    if (delivery === 'maybe' && place === 'dom0' && from?.guard.mode !== 'locked') return delivery;
+    const to = ports.find(({ domid }) => domid === place);
+    const isLetIn = to === undefined || isAccepted(judgeToGuest(to.guard, frame, origin));
+    return (place === 'dom0' ? toDom0 : toPort) && isLetIn ? delivery : 'stays away';
+  };
+}
+
+function isAccepted({ verdict }: Judgement): boolean {
+  return verdict === 'accept';
 }
 
 function provenanceOf(guard: Guard): Provenance {
