@@ -63,6 +63,7 @@ export function expectations(
   const [toDom0, toPort] = [judgeToDom0, judgeFromGuest].map(
     (judge, index) => passes[index] && (from === undefined || isAccepted(judge(from.guard, frame))),
   );
+  const mayBeLost = bridged({ ...frame, reading: READINGS.xtables }) === 'pppoe-header';
   return (place) => {
     const delivery = deliveryTo(frame.destination, sender, place, ports);
     if (place === sender || delivery === 'stays away') return 'stays away';
@@ -70,7 +71,9 @@ export function expectations(
     if (delivery === 'maybe' && place === 'dom0' && from?.guard.mode !== 'locked') return delivery;
     const to = ports.find(({ domid }) => domid === place);
     const isLetIn = to === undefined || isAccepted(judgeToGuest(to.guard, frame, origin));
-    return (place === 'dom0' ? toDom0 : toPort) && isLetIn ? delivery : 'stays away';
+    if (!(place === 'dom0' ? toDom0 : toPort) || !isLetIn) return 'stays away';
+    // br_netfilter looks for this header wherever it is loaded, and not only where it is called.
+    return mayBeLost ? 'maybe' : delivery;
   };
 }
 
