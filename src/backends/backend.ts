@@ -36,8 +36,8 @@ export interface Drift {
   readonly kind: 'missing' | 'unexpected';
   /** The rule or element, in the words of the tool that lists it. */
   readonly what: string;
-  /** The port that these rules are of; absent for what all ports share. */
-  readonly port?: string;
+  /** The ports that these rules are of; absent for what all ports share. */
+  readonly ports?: readonly string[];
 }
 
 /** Frames dropped since a port's rules were written, by reason; reasons with none are left out. */

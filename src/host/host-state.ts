@@ -81,7 +81,8 @@ async function readVersion(): Promise<string> {
 /** Reads the host's state as it is. @throws VifguardError */
 export async function readHostState({ backend: configured, untrustedPorts }: HostConfig): Promise<HostState> {
   const registry = await readRegistry(stateDirectory());
-  const backend = await loadBackend(backendOf(registry, configured));
+  const inCharge = backendOf(registry, configured);
+  const backend = await loadBackend(inCharge);
   const [kernel, filtered, drops, drift, vifs] = await Promise.all([
     readKernel(),
     backend.ports(),
@@ -91,6 +92,7 @@ export async function readHostState({ backend: configured, untrustedPorts }: Hos
   ]);
   return {
     registry,
+    backend: inCharge,
     bridgeNetfilter: backend.bridgeNetfilter,
     ...kernel,
     filtered,

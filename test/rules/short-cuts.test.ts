@@ -5,6 +5,7 @@ import { parseMac } from '../../src/address/mac.ts';
 import { evaluateWay } from '../../src/model/evaluate.ts';
 import { parseFrame } from '../../src/model/frame.ts';
 import { matches } from '../../src/model/match.ts';
+import { READINGS } from '../../src/model/reading.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { PEERS, ROLES } from '../../src/policy/vocabulary.ts';
 import { ruleSet } from '../../src/rules/rule-set.ts';
@@ -60,7 +61,7 @@ test('what a short cut lets through, all stages let through', (t) => {
   const taken = { fromGuest: 0, toGuest: 0 };
   fc.assert(
     fc.property(policies, frames, fc.constantFrom(...STRANGERS), (guest, octets, provenance) => {
-      const frame = parseFrame(octets);
+      const frame = parseFrame(octets, READINGS.xtables);
       if (frame === undefined) return;
       const rules = ruleSet(guest);
       for (const way of ['fromGuest', 'toGuest'] as const) {
@@ -79,7 +80,7 @@ test('most frames of a guest take a short cut', (t) => {
     policy(1, { mac: parseMac(GUEST.mac), ipv4: [parsePrefix(GUEST.ip)], ipv6: [parsePrefix(GUEST.ip6)] }),
   );
   const takes = (octets: f.Bytes) => {
-    const frame = parseFrame(octets);
+    const frame = parseFrame(octets, READINGS.xtables);
     return frame !== undefined && shortCuts.fromGuest.some((match) => matches(match, frame));
   };
   const packet = (payload: f.TransportLayer) =>
