@@ -36,7 +36,8 @@ export class DebianDom0 {
 
   /** Runs a command of the tree to its end, whatever that is. */
   try(command: string, ...args: readonly string[]): Promise<RunResult> {
-    const env = { LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' };
+    // dpkg gives maintainer scripts a terminal.
+    const env = { LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive', NO_COLOR: '1' };
     return this.lab.exec('chroot', [ROOT, command, ...args], { env, timeout: 120_000 });
   }
 
