@@ -70,7 +70,7 @@ deb: build ## the Debian package, in build/deb/
 	  --buildinfo-option=-u$(deb) --changes-file=$(deb)/vifguard.changes --changes-option=-u$(deb)
 
 test-deb: deps deb ## the package on a bare Debian 12 and 13: lintian, install, upgrade under attack, remove, purge
-	$(call apt,lintian mmdebstrap)
+	$(call apt,lintian mmdebstrap piuparts)
 	npx --no-install ava --timeout=30m test/deb/deb.test.ts
 
 clean: ## remove what was built; the Debian packages and node modules stay

@@ -7,6 +7,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import type { Lab } from '../lab/lab.ts';
+import { poll } from '../lab/poll.ts';
 import { DOM0, GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 import { buildXen, XEN_ROOT } from '../lab/xenstored.ts';
@@ -63,8 +64,16 @@ interface Passage {
   readonly failed: number;
 }
 
+/** As far as it has come. */
+type Progress = () => Pick<Passage, 'sent' | 'series'>;
+
+/** Long enough to show something. */
+async function awhile(progress: Progress): Promise<void> {
+  await poll('the sending of frames', () => progress().sent >= 200 && progress().series > 1, 30_000);
+}
+
 /** What passes while `action` goes on. @throws when the frames do not last until its end */
-async function passing(guest: Guest, action: () => Promise<unknown>): Promise<Passage> {
+async function passing(guest: Guest, action: (progress: Progress) => Promise<unknown>): Promise<Passage> {
   const { lab, nic } = guest;
   const all = forbidden(guest);
   const marks = all.map(({ mark }) => mark);
@@ -87,7 +96,7 @@ async function passing(guest: Guest, action: () => Promise<unknown>): Promise<Pa
     }
   };
   const senders = Promise.all([flood(), pings()]);
-  await action();
+  await action(() => ({ sent, series }));
   const isExhausted = sent >= FRAMES_AT_MOST;
   isBusy = false;
   await senders;
@@ -100,8 +109,7 @@ async function passing(guest: Guest, action: () => Promise<unknown>): Promise<Pa
 async function provenGuest(t: ExecutionContext, dom0: DebianDom0): Promise<Guest> {
   const guest = await dom0.lab.guest(WEB);
   await guest.onlineUnguarded();
-  const { sent, leaked } = await passing(guest, () => sleep(300));
-  t.true(sent > 100);
+  const { sent, leaked } = await passing(guest, awhile);
   t.true(leaked > sent / 2, `unguarded, ${leaked} of ${sent} arrive`);
   await guest.unplug();
   return guest;
@@ -117,8 +125,7 @@ async function attach(t: ExecutionContext, guest: Guest): Promise<void> {
 }
 
 async function expectGuarded(t: ExecutionContext, guest: Guest): Promise<void> {
-  const { sent, leaked, failed } = await passing(guest, () => sleep(300));
-  t.true(sent > 100);
+  const { leaked, failed } = await passing(guest, awhile);
   t.deepEqual({ leaked, failed }, { leaked: 0, failed: 0 });
 }
 
@@ -165,6 +172,15 @@ test.serial('the copyright file has every package that is in the bundles, with i
 });
 
 for (const release of ['bookworm', 'trixie'] as const) {
+  test.serial(`${release}: piuparts finds nothing that stays behind`, async (t) => {
+    const deb = await builtPackage();
+    const base = await baseTree(release, await dependencies(deb));
+    const options = [`--existing-chroot=${base}`, `--distribution=${release}`, '--log-level=error'];
+    // That directory is apt's, since version 3, whatever is installed.
+    const ignored = ['--ignore=/var/cache/debconf/tmp.ci'];
+    await t.notThrowsAsync(execa('unshare', ['--mount', 'piuparts', ...options, ...ignored, deb]));
+  });
+
   test.serial(`${release}: install, guard a guest, remove, purge: nothing is left`, async (t) => {
     const { dom0, deb } = await startBare(t, release);
     const { lab } = dom0;
@@ -234,8 +250,8 @@ for (const release of ['bookworm', 'trixie'] as const) {
     t.log(upgrade);
     t.is(upgrade.leaked, 0);
     t.is(upgrade.failed, 0);
-    t.true(upgrade.sent > 1000);
-    t.true(upgrade.series > 3);
+    t.true(upgrade.sent >= 400);
+    t.true(upgrade.series > 1);
     t.is(await dom0.sh(`dpkg-query -W -f '\${Version}' vifguard`), await controlField(deb, 'Version'));
     t.regex(await dom0.run('vifguard', 'check'), /^all well: 2 ports/);
     t.is((await guest.offline()).exitCode, 0);
