@@ -59,12 +59,12 @@ fuzz: deps build ## random frames through the kernel and through the model: FRAM
 mutants: deps build ## take out one rule or bridge flag at a time, a test has to notice; ONLY=TEXT: those with TEXT in their name
 	npx --no-install tsx test/mutants/mutants.ts "$(ONLY)"
 
-test-bare: ## the demo and the tests on a bare Debian 12, in a throw-away directory
+test-bare: ## the demo, the tests and the deb on a bare Debian 12, in a throw-away directory
 	$(call apt,git mmdebstrap)
 	scripts/test-bare
 
 deb: build ## the Debian package, in build/deb/
-	$(call apt,debhelper dpkg-dev)
+	$(call apt,build-essential debhelper)
 	mkdir -p $(deb)
 	DEB_DIRECTORY=$(deb) dpkg-buildpackage --build=binary --no-sign --post-clean --buildinfo-file=$(deb)/vifguard.buildinfo \
 	  --buildinfo-option=-u$(deb) --changes-file=$(deb)/vifguard.changes --changes-option=-u$(deb)
