@@ -243,7 +243,9 @@ for (const [release, backend, packages] of upgrades) {
     await attach(t, guest);
     const other = await dom0.lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.42' });
     t.is((await other.online()).exitCode, 0);
-    // What a new version does otherwise: the guards of attached guests become its own.
+    const ruleset = () => dom0.lab.dom0.namespace.run('nft', ['list', 'ruleset']);
+    t.regex(await ruleset(), /ipv4-fraud/);
+    // Beside the filters, which the new version makes otherwise, something of the bridge's differs.
     await dom0.lab.dom0.namespace.run('bridge', ['link', 'set', 'dev', 'vif2.0', 'isolated', 'off']);
     t.regex((await dom0.try('vifguard', 'check')).stdout, /^vif2\.0: .*isolated/m);
 
@@ -271,6 +273,7 @@ for (const [release, backend, packages] of upgrades) {
     t.true(upgrade.series > 1);
     t.is(await dom0.sh(`dpkg-query -W -f '\${Version}' vifguard`), await controlField(deb, 'Version'));
     t.regex(await dom0.run('vifguard', 'check'), /^all well: 2 ports/);
+    t.notRegex(await ruleset(), /ipv4-fraud/);
     t.is((await guest.offline()).exitCode, 0);
     await attach(t, guest);
     await expectGuarded(t, guest);

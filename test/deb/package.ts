@@ -26,13 +26,21 @@ export async function dependencies(deb: string): Promise<string[]> {
   return depends.split(', ').map((dependency) => dependency.replace(/ .*/, ''));
 }
 
-/** The same package as version 0.0.1, in a directory. */
+/** The package as version 0.0.1, whose rules were others: it has another name for a reason to drop. */
 export async function olderPackage(deb: string, directory: string): Promise<string> {
   const tree = join(directory, 'older');
   await execa('dpkg-deb', ['--raw-extract', deb, tree]);
-  const control = join(tree, 'DEBIAN/control');
-  await writeFile(control, (await readFile(control, 'utf8')).replace(/^Version: .*$/m, 'Version: 0.0.1'));
+  await edit(join(tree, 'DEBIAN/control'), (text) => text.replace(/^Version: .*$/m, 'Version: 0.0.1'));
+  for (const program of ['vif-guard', 'vifguard']) {
+    await edit(join(tree, `usr/lib/vifguard/dist/${program}.bundle.js`), (text) =>
+      text.replace(/^.*/, '// 0001').replaceAll('ipv4-spoof', 'ipv4-fraud'),
+    );
+  }
   const older = join(directory, 'vifguard_0.0.1.deb');
   await execa('dpkg-deb', ['--root-owner-group', '--build', tree, older]);
   return older;
+}
+
+async function edit(file: string, change: (text: string) => string): Promise<void> {
+  await writeFile(file, change(await readFile(file, 'utf8')));
 }
