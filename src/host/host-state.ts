@@ -8,7 +8,7 @@ import { describeError, VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { lockHolder } from '../port/lock.ts';
-import { backendOf, type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
+import { backendOf, isInstalled, type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
 import { hasBridgeNetfilter } from './bridge-netfilter.ts';
 import type { AnnouncedVif, HostState } from './inspection.ts';
@@ -119,7 +119,7 @@ async function readDrift(
   registry: Registry,
   untrustedPorts: HostConfig['untrustedPorts'],
 ): Promise<readonly Drift[] | undefined> {
-  if (!registry.pinned && Object.keys(registry.ports).length === 0) return await backend.drift(undefined);
+  if (!isInstalled(registry)) return await backend.drift(undefined);
   if (backend.bridgeNetfilter && !hasBridgeNetfilter()) return undefined;
   return await backend.drift(guardedHost(registry, untrustedPorts));
 }

@@ -86,6 +86,7 @@ export function inspect(state: HostState): Inspection {
     ...Object.entries(state.registry.ports).flatMap(([port, record]) => portFindings(state, port, record)),
     ...Object.keys(state.registry.bridges).flatMap((bridge) => bridgeFindings(state, bridge)),
     ...driftFindings(state),
+    ...moveFindings(state),
     ...('problem' in state.vifs ? [storeFinding(state.vifs.problem)] : []),
   ];
   const guarded = Object.entries(state.registry.ports).map(([port, record]) =>
@@ -332,6 +333,12 @@ function driftFindings({ registry, drift }: HostState): Finding[] {
     const details = [first, ...more].map((one) => one.what);
     return { ...finding([where, `${kind}: ${what}${count}`], remedy, weakened), details };
   });
+}
+
+function moveFindings({ registry: { backend, leaving } }: HostState): Finding[] {
+  if (leaving === undefined) return [];
+  const problem = `the move to ${backend} was interrupted: rules of both are there`;
+  return [finding([leaving, problem], HOST_UP)];
 }
 
 type NonEmpty<Item> = readonly [Item, ...Item[]];

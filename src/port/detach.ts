@@ -4,6 +4,7 @@ import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
 import { guardedHost, guardedPort } from './guarded-host.ts';
 import {
+  backendsOf,
   type PortKind,
   type PortRecord,
   type Registry,
@@ -59,12 +60,12 @@ export async function close({
   const backend = await loadBackend(registry.backend);
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
   if (Object.keys(kept.ports).length === 0 && !kept.pinned) {
-    await backend.removeAll();
+    await removeAllRules(kept);
   } else {
     const host = guardedHost(kept, config.untrustedPorts);
     await backend.applyPort({ host, port, before: guardedPort(known), after: undefined });
   }
-  if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, idle);
+  if (await callsIp6tables(kept)) await releaseBridges(rtnetlink, idle);
   await giveBack(rtnetlink, kept, known);
   await writeRegistry(directory, kept);
 }
@@ -75,6 +76,17 @@ export async function closeLink(rtnetlink: Rtnetlink, name: string): Promise<voi
   if (link === undefined) return;
   await rtnetlink.setLink(link.index, { up: false });
   if (link.master !== undefined && link.master !== 0) await rtnetlink.setLink(link.index, { master: 0 });
+}
+
+/** Takes all rules of ours out of the kernel. */
+export async function removeAllRules(registry: Registry): Promise<void> {
+  for (const name of backendsOf(registry)) await (await loadBackend(name)).removeAll();
+}
+
+/** Whether rules of ours may need bridges to call ip6tables. */
+async function callsIp6tables(registry: Registry): Promise<boolean> {
+  const backends = await Promise.all(backendsOf(registry).map(loadBackend));
+  return backends.some(({ bridgeNetfilter }) => bridgeNetfilter);
 }
 
 /** Lets bridges call ip6tables again as they did before us. */

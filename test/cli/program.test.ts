@@ -21,6 +21,7 @@ for (const verb of [
   ['show'],
   ['explain'],
   ['check'],
+  ['reload'],
   ['lint'],
   ['doctor'],
   ['host'],
