@@ -6,6 +6,7 @@ scripts := /etc/xen/scripts
 bash_completion := /usr/share/bash-completion/completions
 zsh_completion := /usr/share/zsh/vendor-completions
 man := /usr/share/man
+units := /usr/lib/systemd/system
 
 # Each list is what `apt-get install` gets, without what is only recommended.
 build_packages := ca-certificates g++ gcc make python3
@@ -67,13 +68,15 @@ clean: ## remove what was built; the Debian packages and node modules stay
 
 install: build ## install below $(DESTDIR)/
 	install -d $(DESTDIR)$(libdir)/hotplug $(DESTDIR)$(libdir)/dist $(DESTDIR)$(scripts) $(DESTDIR)/usr/sbin \
-	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion) $(DESTDIR)$(man)/man5 $(DESTDIR)$(man)/man8
+	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion) $(DESTDIR)$(man)/man5 $(DESTDIR)$(man)/man8 \
+	  $(DESTDIR)$(units)
 	install -m 755 hotplug/vif-guard hotplug/vifguard $(DESTDIR)$(libdir)/hotplug
 	install -m 644 dist/* $(DESTDIR)$(libdir)/dist
 	install -m 644 build/completion/vifguard $(DESTDIR)$(bash_completion)
 	install -m 644 build/completion/_vifguard $(DESTDIR)$(zsh_completion)
 	install -m 644 build/man/man5/* $(DESTDIR)$(man)/man5
 	install -m 644 build/man/man8/* $(DESTDIR)$(man)/man8
+	install -m 644 hotplug/vifguard.service $(DESTDIR)$(units)
 	[ -e $(DESTDIR)/etc/xen/vif-guard.conf ] || install -m 644 hotplug/vif-guard.conf $(DESTDIR)/etc/xen
 	ln -sfn $(libdir)/hotplug/vif-guard $(DESTDIR)$(scripts)/vif-guard
 	ln -sfn $(libdir)/hotplug/vifguard $(DESTDIR)/usr/sbin/vifguard

@@ -77,6 +77,13 @@ export function buildProgram(terminals: Terminals, finish: (code: ExitCode) => v
       finish(await (await import('./reload.ts')).reload(vif, terminals)),
     );
 
+  verb(
+    program,
+    'watch',
+    'keep the guards as they should be, and take events from vif-guard',
+    WATCH_HELP,
+  ).action(async () => finish(await (await import('./watch.ts')).watch(terminals)));
+
   verb(program, 'lint', 'check domain configs and the host config', LINT_HELP)
     .argument('<FILE...>', 'domain configs, or vif-guard.conf')
     .action(async (files: string[]) => finish((await import('./lint.ts')).lint(files, stdout)));
@@ -239,6 +246,22 @@ Examples:
   vifguard reload web1               after a change of its vifguard = [ ... ]
   xenstore-write /local/domain/0/backend/vif/1/0/ip '192.0.2.43 192.0.2.44' && vifguard reload vif1.0
                                      until its next start, another address`;
+
+const WATCH_HELP = `Stays, as vifguard.service, and puts right within a second what others change of the guards: rules (a
+flushed table), bridge flags, forwarding entries, a port's bridge or name, nf_call_ip6tables, and
+what xenstore has of its policies; a vif's new ip= or mac= in xenstore takes effect. Prints a line for
+each. What somebody undoes again and again is left alone for a while, up to 30 s. For changed configs
+there is "vifguard reload".
+
+While it runs, vif-guard hands it xl's events, which spares each the start of a program. When it ends, or
+crashes, the guards stay, and vif-guard works by itself.
+
+One for each network namespace.
+
+Examples:
+  systemctl enable --now vifguard    at every boot
+  journalctl -u vifguard             what it has put right
+  ip netns exec tenant-a vifguard watch`;
 
 const LINT_HELP = `Prints FILE:LINE:COLUMN: severity: message; advice. An error keeps a guest from starting and makes
 the exit code 1; a warning is something that is hardly meant.

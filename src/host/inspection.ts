@@ -222,15 +222,14 @@ function portFindings(state: HostState, port: string, record: PortRecord): Findi
     const where = master === undefined ? 'on no bridge' : `on bridge ${master.name}`;
     return [finding([port, `is ${where}, should be on ${record.bridge}`], RESTART, [port])];
   }
-  const layer = layerOf(state.registry, record);
-  return [...settingProblems(link, layer), ...fdbProblems(state.fdb, link, layer)].map((problem) =>
+  return layerProblems(state.fdb, link, layerOf(state.registry, record)).map((problem) =>
     finding([port, problem], HOST_UP, [port]),
   );
 }
 
-/** Whether the bridge's settings or forwarding entries of a port are not as they should be. */
-export function hasLayerProblem({ fdb }: HostState, link: Link, layer: BridgeLayer): boolean {
-  return [...settingProblems(link, layer), ...fdbProblems(fdb, link, layer)].length > 0;
+/** What of the bridge's settings and forwarding entries of a port is not as it should be, in words. */
+export function layerProblems(fdb: readonly FdbEntry[], link: Link, layer: BridgeLayer): string[] {
+  return [...settingProblems(link, layer), ...fdbProblems(fdb, link, layer)];
 }
 
 function settingProblems({ port = {} }: Link, { settings }: BridgeLayer): string[] {

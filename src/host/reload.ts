@@ -1,8 +1,9 @@
 import { ConfigError } from '../config/config-error.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, InputError, VifguardError } from '../errors.ts';
+import { ownMeans } from '../hotplug/means.ts';
 import { bridgeOfVif, PUBLISHED, policyOfVif } from '../hotplug/vif.ts';
-import { openRtnetlink, type Rtnetlink } from '../netlink/rtnetlink.ts';
+import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { policyDifferences } from '../policy/differences.ts';
 import { policyToJson, policyToXenstore } from '../policy/serialize.ts';
 import { changePolicy } from '../port/change-policy.ts';
@@ -19,7 +20,7 @@ import {
   withoutPort,
   withPort,
 } from '../port/registry.ts';
-import { XenstoreClient } from '../xenstore/client.ts';
+import type { XenstoreClient } from '../xenstore/client.ts';
 import { readVifRecord } from '../xenstore/vif-record.ts';
 import { isPublished, publish } from '../xenstore/vif-report.ts';
 import { moveBackend } from './backend-move.ts';
@@ -51,19 +52,14 @@ export async function reload(select: Selection): Promise<Reload> {
   requireRoot();
   const config = loadHostConfig();
   const directory = stateDirectory();
-  const store = await XenstoreClient.open();
-  try {
-    return await withLock(`${directory}/lock`, LOCK_OPTIONS, async () => {
-      const rtnetlink = await openRtnetlink();
-      try {
-        return await reloadLocked({ store, rtnetlink, config, directory }, select);
-      } finally {
-        await rtnetlink.close();
-      }
-    });
-  } finally {
-    store.close();
-  }
+  const { withStore, withRtnetlink } = ownMeans();
+  return await withStore((store) =>
+    withRtnetlink((rtnetlink) =>
+      withLock(`${directory}/lock`, LOCK_OPTIONS, () =>
+        reloadLocked({ store, rtnetlink, config, directory }, select),
+      ),
+    ),
+  );
 }
 
 interface Host {
@@ -73,16 +69,22 @@ interface Host {
   readonly directory: string;
 }
 
-/** The same for whoever holds the lock. */
-export async function reloadLocked(host: Host, select: Selection): Promise<Reload> {
-  const { config, directory } = host;
+async function reloadLocked(host: Host, select: Selection): Promise<Reload> {
+  const { config } = host;
   const state = await readHostState(config);
   const ports = select(state);
   const done = await repair({ ...host, state });
   if (isInstalled(state.registry) && state.registry.backend !== config.backend) {
     done.push(...(await moveBackend(config.backend, host)));
   }
-  const registry = await readRegistry(directory);
+  const { done: changed, refused } = await reloadPolicies(host, ports);
+  return { done: [...done, ...changed], refused, ports: ports.length };
+}
+
+/** Gives ports the policies that they would get if they came now. The caller holds the lock. */
+export async function reloadPolicies(host: Host, ports: readonly string[]): Promise<Omit<Reload, 'ports'>> {
+  const done: string[] = [];
+  const registry = await readRegistry(host.directory);
   const { records, refused } = await plan(host, registry, ports);
   for (const [port, after] of records) {
     try {
@@ -91,7 +93,7 @@ export async function reloadLocked(host: Host, select: Selection): Promise<Reloa
       refused.push(refusal(port, after, error));
     }
   }
-  return { done, refused, ports: ports.length };
+  return { done, refused };
 }
 
 interface Plan {

@@ -4,7 +4,7 @@ import { joinBridge, layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { finishMove } from './backend-move.ts';
-import { type HostState, hasLayerProblem, portsWithoutRecord } from './inspection.ts';
+import { type HostState, layerProblems, portsWithoutRecord } from './inspection.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -44,8 +44,14 @@ async function writeTables({ registry, drift = [], untrustedPorts }: HostState):
   return [`packet filter: written (${drift.length} ${drift.length === 1 ? 'difference' : 'differences'})`];
 }
 
-async function callIp6tables({ rtnetlink, state }: Repair): Promise<string[]> {
-  const { registry, links, bridgeNetfilter } = state;
+/** Where the backend needs it. */
+export async function callIp6tables({
+  rtnetlink,
+  state: { registry, links, bridgeNetfilter },
+}: {
+  readonly rtnetlink: Rtnetlink;
+  readonly state: Pick<HostState, 'registry' | 'links' | 'bridgeNetfilter'>;
+}): Promise<string[]> {
   if (!bridgeNetfilter) return [];
   const bridges = links.filter(
     ({ name, bridge }) => Object.hasOwn(registry.bridges, name) && bridge?.nfCallIp6tables === false,
@@ -62,7 +68,7 @@ async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
     const bridge = links.find((link) => link.name === record.bridge);
     const layer = layerOf(registry, record);
     if (port === undefined || bridge === undefined || port.master !== bridge.index) continue;
-    if (!hasLayerProblem(state, port, layer)) continue;
+    if (layerProblems(state.fdb, port, layer).length === 0) continue;
     await joinBridge(rtnetlink, { port: { ...port, joined: true }, bridge: bridge.index, layer });
     done.push(`${name}: bridge settings and forwarding entries restored`);
   }

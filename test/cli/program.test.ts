@@ -22,6 +22,7 @@ for (const verb of [
   ['explain'],
   ['check'],
   ['reload'],
+  ['watch'],
   ['lint'],
   ['doctor'],
   ['host'],
