@@ -18,7 +18,7 @@ node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)
 stamps := build/stamps
 modules := $(stamps)/modules
 bundles := $(stamps)/bundles
-sources := $(shell find src scripts -type f 2>/dev/null) hotplug/vif-guard.conf
+sources := $(shell find src scripts -type f 2>/dev/null) hotplug/vif-guard.conf hotplug/hand-over.c
 
 # The headers that came with this node, rather than a download, for the two native addons.
 ifeq ($(shell command -v node):$(wildcard /usr/include/node/node.h),/usr/bin/node:/usr/include/node/node.h)
@@ -72,6 +72,7 @@ install: build ## install below $(DESTDIR)/
 	  $(DESTDIR)$(units)
 	install -m 755 hotplug/vif-guard hotplug/vifguard $(DESTDIR)$(libdir)/hotplug
 	install -m 644 dist/* $(DESTDIR)$(libdir)/dist
+	install -m 755 dist/hand-over $(DESTDIR)$(libdir)/dist
 	install -m 644 build/completion/vifguard $(DESTDIR)$(bash_completion)
 	install -m 644 build/completion/_vifguard $(DESTDIR)$(zsh_completion)
 	install -m 644 build/man/man5/* $(DESTDIR)$(man)/man5
@@ -103,5 +104,6 @@ $(modules): package.json package-lock.json Makefile
 
 $(bundles): $(modules) $(sources)
 	node scripts/build.js
+	gcc -O2 -Wall -Wextra -Werror -o dist/hand-over hotplug/hand-over.c
 	npx --no-install tsx scripts/documents.ts build
 	@mkdir -p $(@D) && touch $@

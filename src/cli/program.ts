@@ -259,8 +259,8 @@ crashes, the guards stay, and vif-guard works by itself.
 One for each network namespace.
 
 Examples:
-  systemctl enable --now vifguard    at every boot
-  journalctl -u vifguard             what it has put right
+  vifguard watch                     by hand, until Ctrl-C
+  systemctl enable --now vifguard    at every boot; "journalctl -u vifguard" has what it has put right
   ip netns exec tenant-a vifguard watch`;
 
 const LINT_HELP = `Prints FILE:LINE:COLUMN: severity: message; advice. An error keeps a guest from starting and makes

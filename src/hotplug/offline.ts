@@ -37,7 +37,10 @@ async function leave(store: XenstoreClient, event: HotplugEvent, means: Means): 
 }
 
 /** A record that says nothing usable was refused when the port came, so there is nothing elsewhere. */
-async function netnsOf(store: XenstoreClient, { backendPath }: HotplugEvent): Promise<string | undefined> {
+export async function netnsOf(
+  store: XenstoreClient,
+  { backendPath }: HotplugEvent,
+): Promise<string | undefined> {
   try {
     return foreignNetns(bridgeOfVif(await readVifRecord(store, backendPath)));
   } catch (error) {

@@ -2,10 +2,15 @@ import { once } from 'node:events';
 import { loadHostConfig } from '../config/host-config.ts';
 import { VifguardError } from '../errors.ts';
 import { requireRoot } from '../host/host-state.ts';
+import { parseEvent } from '../hotplug/event.ts';
+import { handle, type Verdict } from '../hotplug/handle.ts';
+import { netnsOf } from '../hotplug/offline.ts';
 import { openRtnetlink, type Rtnetlink } from '../netlink/rtnetlink.ts';
 import { Subscription } from '../netlink/subscription.ts';
+import { eventDeadline } from '../port/deadline.ts';
 import { LockTimeoutError, withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
+import { Agent, type Call } from './agent.ts';
 import { Guardian, type Reach } from './guardian.ts';
 import { GROUPS, isRoute, Transactions, touchedLinks } from './notifications.ts';
 import { lostText, ResidentStore } from './resident-store.ts';
@@ -60,15 +65,34 @@ async function run(directory: string, { log, signal }: WatchOptions): Promise<vo
     },
     onOverrun: () => guardian.lookAtAll(),
   });
+  let agent: Agent | undefined;
   try {
     await store.connect();
     guardian.lookAtAll();
+    agent = await Agent.listen(`${directory}/watch.sock`, (call) => answer(call, store, reach));
     log('watching');
     if (!signal.aborted) await once(signal, 'abort');
   } finally {
+    await agent?.close();
     await subscription.close();
     await guardian.stop();
     await rtnetlink.close();
     store.close();
   }
 }
+
+/** Leaves to the caller what this process cannot do by the same code: it has another config, store or namespace. */
+async function answer(
+  { argv, env }: Call,
+  store: ResidentStore,
+  reach: Reach,
+): Promise<Verdict | 'not done'> {
+  const isElsewhere = ENVIRONMENT.some((name) => env[name] !== process.env[name]);
+  if (isElsewhere || !store.isConnected) return 'not done';
+  const event = parseEvent(argv, env);
+  if (event === undefined) return { exitCode: 0 };
+  if ((await store.use((client) => netnsOf(client, event))) !== undefined) return 'not done';
+  return await handle(argv, env, { ...reach, deadline: eventDeadline(0) });
+}
+
+const ENVIRONMENT = ['VIFGUARD_CONF', 'XENSTORED_PATH'] as const;
