@@ -31,10 +31,10 @@ export async function moveBackend(
   await writeRegistry(directory, moving);
   try {
     if (next.bridgeNetfilter) await callIp6tables(rtnetlink, moving);
-    await next.applyHost(guardedHost(moving, config.untrustedPorts));
+    await next.applyHost(guardedHost(moving, config.untrustedPorts), directory);
   } catch (error) {
     // What made it fail may make this fail, too: the old rules guard all the same.
-    await Promise.allSettled([next.removeAll()]);
+    await Promise.allSettled([next.removeAll(directory)]);
     if (next.bridgeNetfilter) await releaseBridges(rtnetlink, before.bridges);
     await writeRegistry(directory, before);
     throw error;
@@ -47,7 +47,7 @@ export async function finishMove({ rtnetlink, directory }: Move): Promise<string
   const { leaving, ...registry } = await readRegistry(directory);
   if (leaving === undefined) return [];
   const left = await loadBackend(leaving);
-  await left.removeAll();
+  await left.removeAll(directory);
   if (left.bridgeNetfilter) await releaseBridges(rtnetlink, registry.bridges);
   await writeRegistry(directory, registry);
   return [`packet filter: moved from ${leaving} to ${registry.backend}`];

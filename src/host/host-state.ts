@@ -11,7 +11,7 @@ import { lockHolder } from '../port/lock.ts';
 import { backendOf, isInstalled, type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
 import { hasBridgeNetfilter } from './bridge-netfilter.ts';
-import type { AnnouncedVif, HostState } from './inspection.ts';
+import type { AnnouncedVif, GuardState, HostState } from './inspection.ts';
 
 /** How long to read again while hotplug events change things, in milliseconds; one takes a tenth of that. */
 const PATIENCE_MS = 3_000;
@@ -79,26 +79,34 @@ async function readVersion(): Promise<string> {
 }
 
 /** Reads the host's state as it is. @throws VifguardError */
-export async function readHostState({ backend: configured, untrustedPorts }: HostConfig): Promise<HostState> {
+export async function readHostState(config: HostConfig): Promise<HostState> {
   const registry = await readRegistry(stateDirectory());
-  const backend = await loadBackend(backendOf(registry, configured));
-  const [kernel, filtered, drops, drift, vifs] = await Promise.all([
-    readKernel(),
-    backend.ports(),
+  const backend = await loadBackend(backendOf(registry, config.backend));
+  const [guards, drops, vifs] = await Promise.all([
+    readGuards(config, registry, backend),
     backend.drops(),
-    readDrift(backend, registry, untrustedPorts),
     readVifs(),
   ]);
-  return {
-    registry,
-    bridgeNetfilter: backend.bridgeNetfilter,
-    ...kernel,
-    filtered,
-    drops,
-    drift,
-    untrustedPorts,
-    vifs,
-  };
+  return { ...guards, drops, vifs };
+}
+
+/** Of the host's state what has to be known to put it right. @throws VifguardError */
+export async function readGuardState(config: HostConfig): Promise<GuardState> {
+  const registry = await readRegistry(stateDirectory());
+  return await readGuards(config, registry, await loadBackend(backendOf(registry, config.backend)));
+}
+
+async function readGuards(
+  { untrustedPorts }: HostConfig,
+  registry: Registry,
+  backend: Backend,
+): Promise<GuardState> {
+  const [kernel, filtered, drift] = await Promise.all([
+    readKernel(),
+    backend.ports(),
+    readDrift(backend, registry, untrustedPorts),
+  ]);
+  return { registry, bridgeNetfilter: backend.bridgeNetfilter, ...kernel, filtered, drift, untrustedPorts };
 }
 
 async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {

@@ -17,8 +17,8 @@ export interface AnnouncedVif {
   readonly vifname?: string;
 }
 
-/** What vifguard guards by its own account, and what the kernel has of it. */
-export interface HostState {
+/** What vifguard guards by its own account, and how the kernel holds it. */
+export interface GuardState {
   readonly registry: Registry;
   /** Whether the backend in charge needs bridges to call ip6tables. */
   readonly bridgeNetfilter: boolean;
@@ -26,11 +26,15 @@ export interface HostState {
   readonly filtered: readonly string[];
   readonly links: readonly Link[];
   readonly fdb: readonly FdbEntry[];
-  readonly drops: ReadonlyMap<string, Drops>;
   /** How the packet filter differs; undefined when bridges cannot call ip6tables, and so nothing holds. */
   readonly drift: readonly Drift[] | undefined;
   /** The host config's untrusted ports. */
   readonly untrustedPorts: HostConfig['untrustedPorts'];
+}
+
+/** The same with what the guards have done, and whom there is to guard. */
+export interface HostState extends GuardState {
+  readonly drops: ReadonlyMap<string, Drops>;
   readonly vifs: { readonly value: readonly AnnouncedVif[] } | { readonly problem: string };
 }
 
@@ -161,7 +165,7 @@ function linkNamed({ links }: HostState, name: string): Link | undefined {
   return links.find((link) => link.name === name);
 }
 
-function masterOf({ links }: HostState, { master }: Link): Link | undefined {
+function masterOf({ links }: GuardState, { master }: Link): Link | undefined {
   return links.find(({ index, kind }) => index === master && kind === 'bridge');
 }
 
@@ -187,14 +191,15 @@ function identify(state: HostState, name: string): (AnnouncedVif & { kind: PortK
 }
 
 /** Ports on a bridge that have no record any more, and rules. */
-export function portsWithoutRecord(state: HostState): string[] {
-  return unguardedPorts(state)
+export function portsWithoutRecord(state: GuardState): string[] {
+  return state.links
+    .filter((link) => masterOf(state, link) !== undefined && !Object.hasOwn(state.registry.ports, link.name))
     .map(({ name }) => name)
     .filter((name) => leftRules(state, name));
 }
 
 /** Whether the packet filter still has rules of a port that has no record any more. */
-function leftRules({ filtered }: HostState, name: string): boolean {
+function leftRules({ filtered }: GuardState, name: string): boolean {
   return filtered.includes(name);
 }
 

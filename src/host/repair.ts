@@ -4,13 +4,13 @@ import { joinBridge, layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { finishMove } from './backend-move.ts';
-import { type HostState, layerProblems, portsWithoutRecord } from './inspection.ts';
+import { type GuardState, layerProblems, portsWithoutRecord } from './inspection.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
   /** See stateDirectory. */
   readonly directory: string;
-  readonly state: HostState;
+  readonly state: GuardState;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface Repair {
 export async function repair(repair: Repair): Promise<string[]> {
   return [
     ...(await closePortsWithoutRecord(repair)),
-    ...(await writeTables(repair.state)),
+    ...(await writeTables(repair)),
     ...(await callIp6tables(repair)),
     ...(await finishMove(repair)),
     ...(await restoreLayers(repair)),
@@ -37,10 +37,11 @@ async function closePortsWithoutRecord({ rtnetlink, directory, state }: Repair):
   return ports.map((port) => `${port}: closed, as its record is lost; restart the guest`);
 }
 
-async function writeTables({ registry, drift = [], untrustedPorts }: HostState): Promise<string[]> {
+async function writeTables({ directory, state }: Repair): Promise<string[]> {
+  const { registry, drift = [], untrustedPorts } = state;
   if (drift.length === 0) return [];
   const backend = await loadBackend(registry.backend);
-  await backend.applyHost(guardedHost(registry, untrustedPorts));
+  await backend.applyHost(guardedHost(registry, untrustedPorts), directory);
   return [`packet filter: written (${drift.length} ${drift.length === 1 ? 'difference' : 'differences'})`];
 }
 
@@ -50,7 +51,7 @@ export async function callIp6tables({
   state: { registry, links, bridgeNetfilter },
 }: {
   readonly rtnetlink: Rtnetlink;
-  readonly state: Pick<HostState, 'registry' | 'links' | 'bridgeNetfilter'>;
+  readonly state: Pick<GuardState, 'registry' | 'links' | 'bridgeNetfilter'>;
 }): Promise<string[]> {
   if (!bridgeNetfilter) return [];
   const bridges = links.filter(

@@ -4,7 +4,7 @@ import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { withLock } from '../port/lock.ts';
 import { backendOf, readRegistry, stateDirectory, writeRegistry } from '../port/registry.ts';
 import { loadBridgeNetfilter } from './bridge-netfilter.ts';
-import { LOCK_OPTIONS, readHostState, requireRoot } from './host-state.ts';
+import { LOCK_OPTIONS, readGuardState, readHostState, requireRoot } from './host-state.ts';
 import { type Inspection, inspect } from './inspection.ts';
 import { repair } from './repair.ts';
 
@@ -32,7 +32,7 @@ export async function setUpHost(): Promise<SetUp> {
     if (!registry.pinned) await writeRegistry(directory, { ...registry, backend, pinned: true });
     const rtnetlink = await openRtnetlink();
     try {
-      const repaired = await repair({ rtnetlink, directory, state: await readHostState(config) });
+      const repaired = await repair({ rtnetlink, directory, state: await readGuardState(config) });
       return { done: [...loaded, ...repaired], inspection: inspect(await readHostState(config)) };
     } finally {
       await rtnetlink.close();

@@ -36,7 +36,7 @@ export async function tearDownHost(): Promise<boolean> {
         ({ name, master }) => Object.hasOwn(registry.ports, name) || (master !== undefined && held.has(name)),
       );
       refuseAttached(registry, new Set(attached.map(({ name }) => name)));
-      await removeAllRules({ ...registry, backend: name });
+      await removeAllRules({ ...registry, backend: name }, directory);
       if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, registry.bridges);
     } finally {
       await rtnetlink.close();

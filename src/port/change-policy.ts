@@ -4,7 +4,7 @@ import { VifguardError } from '../errors.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
 import { close } from './detach.ts';
-import { guardedHost, guardedPort } from './guarded-host.ts';
+import { guardedHost } from './guarded-host.ts';
 import { type PortRecord, readRegistry, withPort, writeRegistry } from './registry.ts';
 
 export interface PolicyChange {
@@ -42,14 +42,15 @@ export async function changePolicy(change: PolicyChange): Promise<void> {
 }
 
 async function guardBy({ rtnetlink, config, directory, port, before, after }: PolicyChange): Promise<void> {
-  const registry = withPort(await readRegistry(directory), port, after);
+  const known = withPort(await readRegistry(directory), port, before);
+  const registry = withPort(known, port, after);
   await writeRegistry(directory, registry);
   const backend = await loadBackend(registry.backend);
   await backend.applyPort({
-    host: guardedHost(registry, config.untrustedPorts, port),
     port,
-    before: guardedPort(before),
-    after: guardedPort(after),
+    before: guardedHost(known, config.untrustedPorts),
+    after: guardedHost(registry, config.untrustedPorts),
+    directory,
   });
   const link = await rtnetlink.link(port);
   if (link === undefined) return;

@@ -2,7 +2,7 @@ import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
-import { guardedHost, guardedPort } from './guarded-host.ts';
+import { guardedHost } from './guarded-host.ts';
 import {
   backendsOf,
   type PortKind,
@@ -60,10 +60,11 @@ export async function close({
   const backend = await loadBackend(registry.backend);
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
   if (Object.keys(kept.ports).length === 0 && !kept.pinned) {
-    await removeAllRules(kept);
+    await removeAllRules(kept, directory);
   } else {
-    const host = guardedHost(kept, config.untrustedPorts);
-    await backend.applyPort({ host, port, before: guardedPort(known), after: undefined });
+    const before = guardedHost(registry, config.untrustedPorts);
+    const after = guardedHost(kept, config.untrustedPorts);
+    await backend.applyPort({ port, before, after, directory });
   }
   if (await callsIp6tables(kept)) await releaseBridges(rtnetlink, idle);
   await giveBack(rtnetlink, kept, known);
@@ -79,8 +80,8 @@ export async function closeLink(rtnetlink: Rtnetlink, name: string): Promise<voi
 }
 
 /** Takes all rules of ours out of the kernel. */
-export async function removeAllRules(registry: Registry): Promise<void> {
-  for (const name of backendsOf(registry)) await (await loadBackend(name)).removeAll();
+export async function removeAllRules(registry: Registry, directory: string): Promise<void> {
+  for (const name of backendsOf(registry)) await (await loadBackend(name)).removeAll(directory);
 }
 
 /** Whether rules of ours may need bridges to call ip6tables. */

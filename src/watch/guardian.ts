@@ -2,7 +2,7 @@ import { loadBackend } from '../backends/load.ts';
 import { isOwnTool } from '../backends/tool.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
-import { LOCK_OPTIONS, readHostState } from '../host/host-state.ts';
+import { LOCK_OPTIONS, readGuardState } from '../host/host-state.ts';
 import { reloadPolicies } from '../host/reload.ts';
 import { callIp6tables, repair } from '../host/repair.ts';
 import { restorationOf } from '../host/restoration.ts';
@@ -149,14 +149,12 @@ export class Guardian {
     const { log } = this.#reach;
     try {
       const done = await this.#restoreSubject(subject);
-      for (const line of done) log(by === '' ? line : `${line} (after ${by})`);
       if (done.length === 0) return;
+      for (const line of done) log(by === '' ? line : `${line} (after ${by})`);
     } catch (error) {
       if (!(error instanceof VifguardError)) throw error;
       log(`${subject}: cannot be put right: ${describeError(error)}`);
-      this.#patience.restored(subject, performance.now());
       this.#suspect(subject, by);
-      return;
     }
     this.#patience.restored(subject, performance.now());
     const wait = this.#patience.wait(subject, performance.now());
@@ -173,7 +171,7 @@ export class Guardian {
   #restoreFilter(): Promise<string[]> {
     return this.#locked(async (rtnetlink) => {
       const { directory } = this.#reach;
-      return await repair({ rtnetlink, directory, state: await readHostState(this.#currentConfig()) });
+      return await repair({ rtnetlink, directory, state: await readGuardState(this.#currentConfig()) });
     });
   }
 
@@ -198,7 +196,7 @@ export class Guardian {
     return await this.#locked(async (rtnetlink) => {
       const restoration = await find(rtnetlink);
       if (restoration === undefined) return [];
-      const state = await readHostState(this.#currentConfig());
+      const state = await readGuardState(this.#currentConfig());
       const before = restoration.opens ? await repair({ rtnetlink, directory, state }) : [];
       await restoration.apply();
       return [...before, restoration.text];

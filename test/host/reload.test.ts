@@ -1,4 +1,4 @@
-import test, { type ExecutionContext } from 'ava';
+import anyTest, { type ExecutionContext } from 'ava';
 import { BACKENDS, type BackendName } from '../../src/backends/names.ts';
 import { VIFGUARD, vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
@@ -8,6 +8,9 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import { poll } from '../lab/poll.ts';
 import { GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
+
+// Each lab is busy; side by side they would starve each other.
+const test = anyTest.serial;
 
 interface Scene {
   readonly lab: Lab;
@@ -246,9 +249,15 @@ test('a move that is killed between new rules and old ones leaves both, and the 
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')} ${VIFGUARD} reload`;
   const killed = lab.dom0.namespace.spawn('sh', ['-c', script]);
-  await poll('the removal of the old rules', async () => (await registryText(lab)).includes('"leaving"'));
-  await poll('the new rules', async () =>
-    (await lab.exec('nft', ['list', 'tables'])).stdout.includes('bridge vifguard'),
+  await poll(
+    'the removal of the old rules',
+    async () => (await registryText(lab)).includes('"leaving"'),
+    20_000,
+  );
+  await poll(
+    'the new rules',
+    async () => (await lab.exec('nft', ['list', 'tables'])).stdout.includes('bridge vifguard'),
+    20_000,
   );
   killed.kill('SIGKILL');
   await lab.dom0.namespace.run('umount', ['/usr/local/sbin']);

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type ExecutionContext } from 'ava';
+import { execa } from 'execa';
 import { BACKENDS, type BackendName } from '../../src/backends/names.ts';
 import { guardedGuest, vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
@@ -97,6 +98,16 @@ const FOREIGN: readonly [what: string, command: string, said: RegExp, only?: Bac
   ],
 ];
 
+/** How much slower than usual this machine is now, as other tests run: 1, or more. */
+async function slowness(): Promise<number> {
+  const start = performance.now();
+  await execa(process.execPath, ['/dev/null']);
+  return Math.max(1, (performance.now() - start) / EMPTY_NODE_MS);
+}
+
+/** What an empty node program takes on a machine with nothing else to do (`make bench`). */
+const EMPTY_NODE_MS = 80;
+
 for (const backend of BACKENDS) {
   test(`${backend}: what others change is as it was within a second`, async (t) => {
     t.timeout(240_000);
@@ -110,7 +121,7 @@ for (const backend of BACKENDS) {
       const { exitCode, stderr } = await lab.exec('sh', ['-ec', command]);
       t.is(exitCode, 0, `${what}: ${stderr}`);
       const took = await watcher.said(said);
-      t.true(took < 1000, `${what}: ${took} ms`);
+      t.true(took < 1000 * (await slowness()), `${what}: ${took} ms`);
       await watcher.quiet(200);
       t.is(watcher.lines.length, 1, `${what}: ${watcher.lines.join('\n')}`);
       const checked = await vifguard(lab, ['check']);

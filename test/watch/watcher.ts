@@ -13,7 +13,7 @@ export interface Watcher {
   /** What it has printed since it was started, or since `forget`. */
   readonly lines: readonly string[];
   forget(): void;
-  /** Waits for a line and gives how long that took, in milliseconds. @throws LabError after 5 s */
+  /** Waits for a line and gives how long that took, in milliseconds. @throws LabError after 20 s */
   said(pattern: RegExp): Promise<number>;
   /** Waits until it has printed nothing for that long. */
   quiet(ms: number): Promise<void>;
@@ -47,9 +47,11 @@ export async function startWatcher(lab: Lab): Promise<Watcher> {
     },
     said: async (pattern) => {
       const start = performance.now();
-      await poll(`a line like ${pattern}`, () => lines.some((line) => pattern.test(line))).catch((cause) => {
-        throw new LabError(`${cause.message}; it said: ${lines.join('\n')}`);
-      });
+      await poll(`a line like ${pattern}`, () => lines.some((line) => pattern.test(line)), 20_000).catch(
+        (cause) => {
+          throw new LabError(`${cause.message}; it said: ${lines.join('\n')}`);
+        },
+      );
       return performance.now() - start;
     },
     quiet: async (ms) => {

@@ -1,16 +1,6 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
-import type { GuardedHost, GuardedPort, PortChange } from '../backend.ts';
-import {
-  type ChainNames,
-  type Chains,
-  isShared,
-  mergeTables,
-  portChain,
-  ROOT,
-  reasonChain,
-  type TableName,
-  type Tables,
-} from './chains.ts';
+import type { GuardedHost } from '../backend.ts';
+import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
 import { dispatchTree } from './dispatch.ts';
 import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
 import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
@@ -38,26 +28,11 @@ export function hostTables(host: GuardedHost): Tables {
   return mergeTables(staticChains(), bridgeChains(host), ...ports, trees(host));
 }
 
-/** The chains that one port's change writes anew, and those that go with it. */
-export function portTables(change: PortChange): { tables: Tables; gone: ChainNames } {
-  const before = touchedBy(change, change.before);
-  const after = touchedBy(change, change.after);
-  const gone = (table: TableName) => [...before[table].keys()].filter((chain) => !after[table].has(chain));
-  return {
-    tables: after,
-    gone: {
-      'ebtables filter': gone('ebtables filter'),
-      'ebtables nat': gone('ebtables nat').filter((chain) => !isShared(chain)),
-      'ip6tables filter': gone('ip6tables filter'),
-      'ip6tables raw': gone('ip6tables raw'),
-    },
-  };
-}
-
-function touchedBy({ host, port }: PortChange, guarded: GuardedPort | undefined): Tables {
-  const ports = new Map([...host.ports, ...(guarded === undefined ? [] : [[port, guarded] as const])]);
+/** The chains that a host has for one port, and those on the way to it. */
+export function tablesOf(host: GuardedHost, port: string): Tables {
+  const guarded = host.ports.get(port);
   const own = guarded === undefined ? {} : portChains(port, guarded.policy());
-  return mergeTables(bridgeChains(host), own, trees({ ...host, ports }, port));
+  return mergeTables(bridgeChains(host), own, trees(host, port));
 }
 
 function trees(host: GuardedHost, touching?: string): Partial<Tables> {
