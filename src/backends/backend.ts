@@ -5,8 +5,8 @@ import type { Reason } from '../rules/reason.ts';
 export interface GuardedPort {
   /** Whether the policy limits what the port's frames may do in dom0: known without decoding it. */
   readonly restricted: boolean;
-  /** The same for ports whose policies differ in nothing but what is the guest's own: known as cheaply. */
-  readonly form: string;
+  /** The same for ports whose policies differ in nothing but what is the guest's own. */
+  readonly form: () => string;
   /** Asked for only when the port's own rules are written. */
   readonly policy: () => GuardPolicy;
 }
@@ -36,8 +36,8 @@ export interface Drift {
   readonly kind: 'missing' | 'unexpected';
   /** The rule or element, in the words of the tool that lists it. */
   readonly what: string;
-  /** The port that these rules are of; absent for what all ports share. */
-  readonly port?: string;
+  /** The ports that these rules are of; absent for what all ports share. */
+  readonly ports?: readonly string[];
 }
 
 /** Frames dropped since a port's rules were written, by reason; reasons with none are left out. */

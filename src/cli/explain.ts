@@ -1,9 +1,12 @@
 import { quote } from '../address/quote.ts';
 import { readCaptureFile } from '../capture/capture-file.ts';
 import { type CapturedFrame, LARGEST_CAPTURE } from '../capture/captured-frame.ts';
+import { loadHostConfig } from '../config/host-config.ts';
 import { InputError } from '../errors.ts';
 import { readSettledState } from '../host/host-state.ts';
+import type { HostState } from '../host/inspection.ts';
 import { frameFromWords } from '../model/frame-from-words.ts';
+import { READINGS } from '../model/reading.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
 import { type Ends, explainer } from './explanation.ts';
 import { jsonReport, textReport } from './explanation-report.ts';
@@ -27,13 +30,13 @@ export async function explain(
   options: ExplainOptions,
   { stdout, stderr }: Terminals,
 ): Promise<ExitCode> {
-  const { ends, frameWords } = await readEnds(words, options);
+  const { ends, frameWords, backend } = await readEnds(words, options);
   for (const end of [ends.sender, ends.receiver]) {
     if (typeof end === 'object' && end.note !== undefined) {
       stderr.print(`${stderr.paint('yellow', 'vifguard:')} ${printable(end.note)}`);
     }
   }
-  const judge = explainer(ends);
+  const judge = explainer(ends, READINGS[backend]);
   const report = options.json ? jsonReport(stdout) : textReport(stdout, options.pcap !== undefined);
   let number = 0;
   let allPass = true;
@@ -54,10 +57,10 @@ export async function explain(
 async function readEnds(words: readonly string[], options: ExplainOptions) {
   const { config, from, to } = options;
   const [name, ...rest] = words;
-  let reading: ReturnType<typeof readSettledState> | undefined;
+  let settled: Promise<HostState> | undefined;
   const running = async (text: string) => {
-    reading ??= readSettledState();
-    return runningEnd(text, (await reading).state);
+    settled ??= readSettledState().then(({ state }) => state);
+    return runningEnd(text, await settled);
   };
   if (config === undefined && name === undefined) {
     throw new InputError('which VIF? Name a port or domain, or a file with --config');
@@ -72,7 +75,8 @@ async function readEnds(words: readonly string[], options: ExplainOptions) {
     from === undefined
       ? { sender: subject, receiver: end ?? (to === undefined ? 'bridge' : 'dom0') }
       : { sender: end ?? (from === 'uplink' ? 'uplink' : 'dom0'), receiver: subject };
-  return { ends, frameWords: (config === undefined ? rest : words).join(' ') };
+  const { backend } = settled === undefined ? loadHostConfig() : await settled;
+  return { ends, frameWords: (config === undefined ? rest : words).join(' '), backend };
 }
 
 function parseHandle(text: string): number {

@@ -3,6 +3,7 @@ import { type Edit, editOf } from '../config/policy-place.ts';
 import { DISCARDS } from '../model/bridge-netfilter.ts';
 import { type Frame, parseFrame } from '../model/frame.ts';
 import { frameInWords } from '../model/frame-in-words.ts';
+import type { Reading } from '../model/reading.ts';
 import { type Change, remedyOf } from '../model/remedy.ts';
 import { judgeOfWay, type Side, type Way, type WayJudgement } from '../model/way.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
@@ -35,12 +36,15 @@ export interface Explanation {
   readonly changes: readonly (Edit & Pick<Change, 'key' | 'value'> & { readonly port: string })[];
 }
 
-/** What there is to say of each frame that goes from one end to the other. */
-export function explainer(ends: Ends): (captured: CapturedFrame, number: number) => Explanation {
+/** What there is to say of each frame that goes from one end to the other, as a backend reads it. */
+export function explainer(
+  ends: Ends,
+  reading: Reading,
+): (captured: CapturedFrame, number: number) => Explanation {
   const way: Way = { sender: policyOfEnd(ends.sender), receiver: policyOfEnd(ends.receiver) };
   const judge = judgeOfWay(way);
   return ({ octets, length }, number) => {
-    const frame = parseFrame(whole(octets, length));
+    const frame = parseFrame(whole(octets, length), reading);
     const common = {
       number,
       frame: frame === undefined ? 'shorter than an Ethernet header' : frameInWords(frame),

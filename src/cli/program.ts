@@ -169,8 +169,8 @@ JSON:
   What is not known is null. Keys may be added; none will change.`;
 
 const SHOW_HELP = `Prints the policy and where each field of it applies; each bridge flag and forwarding entry as the
-kernel has it beside what it should be; drops with their meaning; the port's rules with their
-counters as they are in the kernel; and what differs.
+kernel has it beside what it should be; drops with their meaning; the port's rules as they are in
+the kernel, with counters where it has any; and what differs.
 
 VIF is a port, or a domain's name or domid, with /HANDLE when it has several vifs.
 

@@ -33,7 +33,7 @@ export interface PortDetails extends PortReport {
   readonly policy: PolicyJson;
   readonly settings: readonly Comparison[];
   readonly fdb: readonly FdbComparison[];
-  /** As the tools list them, with counters. */
+  /** As the tools list them. */
   readonly rules: readonly string[];
 }
 
@@ -77,7 +77,7 @@ function printDetails(details: PortDetails, record: PortRecord, terminal: Termin
     section('Bridge port (bridge -d link)', comparisonTable('SETTING', details.settings, terminal), terminal),
     section('Forwarding entries (bridge fdb)', fdbTable(details.fdb, terminal), terminal),
     section('Drops', dropsTable(details), terminal),
-    section('Rules, with [packets:bytes]', details.rules.map(printable).join('\n') || 'none', terminal),
+    section('Rules in the kernel', details.rules.map(printable).join('\n') || 'none', terminal),
     section('Differences', differencesText(details, terminal), terminal),
   ];
   terminal.print(sections.join('\n\n'));

@@ -2,9 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { execa } from 'execa';
 import { parsePrefix } from '../address/ip.ts';
 import { parseMac } from '../address/mac.ts';
-import { hostTables } from '../backends/xtables/host-chains.ts';
-import { NOTHING_PRESENT, restoreInput } from '../backends/xtables/restore.ts';
-import { rehearse } from '../backends/xtables/tools.ts';
+import { loadBackend } from '../backends/load.ts';
+import type { BackendName } from '../backends/names.ts';
 import { readConfigText } from '../config/config-file.ts';
 import {
   DEFAULT_HOST_CONFIG,
@@ -29,11 +28,12 @@ const BRIDGE_NETFILTER = '/proc/sys/net/bridge';
 export async function readHostFacts(): Promise<HostFacts> {
   const bridgeNetfilter = await readBridgeNetfilter();
   const config = readHostConfig();
-  const [ebtables, ip6tables, trial, xenstored, forwardPolicy, links] = await Promise.all([
-    attempt('ebtables-nft', ['--version']),
-    attempt('ip6tables-nft', ['--version']),
+  const { backend } = 'value' in config ? config.value : DEFAULT_HOST_CONFIG;
+  const needsModule = (await loadBackend(backend)).bridgeNetfilter;
+  const [tools, trial, xenstored, forwardPolicy, links] = await Promise.all([
+    Promise.all(TOOLS[backend].map(async (tool) => [tool, await attempt(tool, ['--version'])] as const)),
     // Matches on bridge ports would load the module, which switches every bridge of the host over.
-    bridgeNetfilter === 'loaded' ? tryRules() : undefined,
+    needsModule && bridgeNetfilter !== 'loaded' ? undefined : tryRules(backend),
     tryXenstored(),
     readForwardPolicy(),
     readLinks(),
@@ -41,7 +41,8 @@ export async function readHostFacts(): Promise<HostFacts> {
   return {
     uid: process.getuid?.() ?? -1,
     nodeVersion: process.version,
-    tools: { 'ebtables-nft': ebtables, 'ip6tables-nft': ip6tables },
+    backend,
+    tools: Object.fromEntries(tools),
     bridgeNetfilter,
     trial,
     xenstored,
@@ -54,6 +55,11 @@ export async function readHostFacts(): Promise<HostFacts> {
     configFiles: configPaths(config).map(readFileFacts),
   };
 }
+
+const TOOLS: Readonly<Record<BackendName, readonly string[]>> = {
+  xtables: ['ebtables-nft', 'ip6tables-nft'],
+  nftables: ['nft'],
+};
 
 interface Command {
   readonly input?: string;
@@ -91,17 +97,16 @@ const SAMPLE: GuardPolicy = {
   virtualRouters: [],
 };
 
-/** Loads the sample's rules into a network namespace that ends with the tool. */
-async function tryRules(): Promise<Outcome> {
+/** Looking for drift loads the sample's rules into a network namespace that ends with the tool. */
+async function tryRules(backend: BackendName): Promise<Outcome> {
   const bridges = new Map([['xenbr0', { address: '02:00:00:00:00:01' }]]);
   const host = {
     bridges,
-    ports: new Map([['vif1.0', { restricted: true, form: '', policy: () => SAMPLE }]]),
+    ports: new Map([['vif1.0', { restricted: true, form: () => '', policy: () => SAMPLE }]]),
     untrustedPorts: [],
   };
-  const input = restoreInput({ tables: hostTables(host), present: NOTHING_PRESENT, hooked: true });
   try {
-    await rehearse(input);
+    await (await loadBackend(backend)).drift(host);
     return { works: true, said: '' };
   } catch (error) {
     return problem(error);

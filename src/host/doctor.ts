@@ -1,3 +1,4 @@
+import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Link } from '../netlink/link.ts';
 import { parseGuestPort } from './guest-port.ts';
@@ -30,7 +31,9 @@ export interface HostFacts {
   readonly uid: number;
   /** `v18.19.0` */
   readonly nodeVersion: string;
-  /** What each tool prints as its version. */
+  /** The host config's; the default where that cannot be used. */
+  readonly backend: BackendName;
+  /** What each of the backend's tools prints as its version. */
   readonly tools: Readonly<Record<string, Outcome>>;
   /** Whether br_netfilter is there (/proc/sys/net/bridge), and whether modprobe knows it. */
   readonly bridgeNetfilter: 'loaded' | 'loadable' | 'absent';
@@ -57,11 +60,10 @@ export function diagnose(facts: HostFacts): Diagnosis[] {
     diagnoseUser(facts),
     diagnoseNode(facts),
     ...diagnoseTools(facts),
-    diagnoseBridgeNetfilter(facts),
+    ...(facts.backend === 'xtables' ? [diagnoseBridgeNetfilter(facts)] : []),
     ...diagnoseTrial(facts),
     diagnoseXenstored(facts),
-    diagnoseForwarding(facts),
-    ...diagnoseLegacy(facts),
+    ...(facts.backend === 'xtables' ? [diagnoseForwarding(facts), ...diagnoseLegacy(facts)] : []),
     ...diagnoseBridges(facts),
     diagnoseConfig(facts),
     ...facts.configFiles.flatMap(diagnoseOwner),
@@ -88,9 +90,12 @@ function diagnoseNode({ nodeVersion }: HostFacts): Diagnosis {
     : fail('node', `${nodeVersion} is too old`, `install Node.js ${OLDEST_NODE.join('.')} or later`);
 }
 
-function diagnoseTools({ tools }: HostFacts): Diagnosis[] {
+/** The Debian packages of the tools. */
+const PACKAGES: Readonly<Record<BackendName, string>> = { xtables: 'iptables', nftables: 'nftables' };
+
+function diagnoseTools({ backend, tools }: HostFacts): Diagnosis[] {
   return Object.entries(tools).map(([tool, { works, said }]) =>
-    works ? ok(tool, said) : fail(tool, said, 'run "apt install iptables"'),
+    works ? ok(tool, said) : fail(tool, said, `run "apt install ${PACKAGES[backend]}"`),
   );
 }
 

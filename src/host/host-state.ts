@@ -83,7 +83,7 @@ export async function readHostState(config: HostConfig): Promise<HostState> {
   const registry = await readRegistry(stateDirectory());
   const backend = await loadBackend(backendOf(registry, config.backend));
   const [guards, drops, vifs] = await Promise.all([
-    readGuards(config, registry, backend),
+    readGuards(config, registry),
     backend.drops(),
     readVifs(),
   ]);
@@ -92,21 +92,20 @@ export async function readHostState(config: HostConfig): Promise<HostState> {
 
 /** Of the host's state what has to be known to put it right. @throws VifguardError */
 export async function readGuardState(config: HostConfig): Promise<GuardState> {
-  const registry = await readRegistry(stateDirectory());
-  return await readGuards(config, registry, await loadBackend(backendOf(registry, config.backend)));
+  return await readGuards(config, await readRegistry(stateDirectory()));
 }
 
-async function readGuards(
-  { untrustedPorts }: HostConfig,
-  registry: Registry,
-  backend: Backend,
-): Promise<GuardState> {
+async function readGuards(config: HostConfig, registry: Registry): Promise<GuardState> {
+  const { untrustedPorts } = config;
+  const inCharge = backendOf(registry, config.backend);
+  const backend = await loadBackend(inCharge);
+  const { bridgeNetfilter } = backend;
   const [kernel, filtered, drift] = await Promise.all([
     readKernel(),
     backend.ports(),
     readDrift(backend, registry, untrustedPorts),
   ]);
-  return { registry, bridgeNetfilter: backend.bridgeNetfilter, ...kernel, filtered, drift, untrustedPorts };
+  return { registry, backend: inCharge, bridgeNetfilter, ...kernel, filtered, drift, untrustedPorts };
 }
 
 async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {

@@ -1,5 +1,6 @@
 import { formatPrefix } from '../address/ip.ts';
 import type { Drift, Drops } from '../backends/backend.ts';
+import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
 import type { FdbEntry } from '../netlink/fdb.ts';
@@ -20,6 +21,8 @@ export interface AnnouncedVif {
 /** What vifguard guards by its own account, and how the kernel holds it. */
 export interface GuardState {
   readonly registry: Registry;
+  /** What is in charge. */
+  readonly backend: BackendName;
   /** Whether the backend in charge needs bridges to call ip6tables. */
   readonly bridgeNetfilter: boolean;
   /** The ports that the packet filter has rules for. */
@@ -328,12 +331,12 @@ function driftFindings({ registry, drift }: HostState): Finding[] {
     return [finding(['br_netfilter', problem], HOST_UP, ports)];
   }
   const isExpected = registry.pinned || ports.length > 0;
-  const groups = groupBy(drift, ({ where, kind, port = '' }) => `${where}\n${kind}\n${port}`);
+  const groups = groupBy(drift, ({ where, kind, ports: own }) => `${where}\n${kind}\n${own?.join()}`);
   return groups.map(([first, ...more]) => {
-    const { where, kind, what, port } = first;
+    const { where, kind, what, ports: own } = first;
     const count = more.length === 0 ? '' : ` (and ${more.length} more)`;
     const remedy = isExpected ? HOST_UP : 'run "vifguard host down"';
-    const weakened = port === undefined ? ports : ports.filter((name) => name === port);
+    const weakened = own === undefined ? ports : ports.filter((name) => own.includes(name));
     const details = [first, ...more].map((one) => one.what);
     return { ...finding([where, `${kind}: ${what}${count}`], remedy, weakened), details };
   });

@@ -15,15 +15,16 @@ export const DISCARDS = {
 export type Discard = keyof typeof DISCARDS;
 
 /**
- * A frame as it comes out of a bridge with nf_call_ip6tables: discarded, or with an IPv6 packet's
- * trailer cut off (br_handle_frame in net/bridge/br_input.c, br_validate_ipv6 in br_netfilter_ipv6.c).
+ * A frame as it comes out of a bridge: discarded (br_handle_frame in net/bridge/br_input.c), or, with
+ * nf_call_ip6tables, with an IPv6 packet's trailer cut off (br_validate_ipv6 in br_netfilter_ipv6.c).
  */
 export function bridged(frame: Frame): Frame | Discard {
   if (isGroupOrZero(frame.source)) return 'source-mac';
-  const { payload, etherType } = frame;
+  const { payload, etherType, reading } = frame;
   if (etherType === 'vlan' || etherType === 'service-vlan') {
     return payload.length < SHORTEST_TAGGED ? 'vlan-header' : frame;
   }
+  if (!reading.bridgeNetfilter) return frame;
   if (frame.etherTypeNumber === PPPOE_SESSION && payload.length < PPPOE_HEADER_LENGTH) return 'pppoe-header';
   if (etherType !== 'ipv6') return frame;
   if (payload.length < IPV6_HEADER_LENGTH || (readU8(payload, 0) ?? 0) >> 4 !== 6) return 'ipv6-header';
@@ -32,7 +33,7 @@ export function bridged(frame: Frame): Frame | Discard {
   if (length > payload.length - IPV6_HEADER_LENGTH) return 'ipv6-header';
   if (length === payload.length - IPV6_HEADER_LENGTH) return frame;
   const end = frame.octets.length - payload.length + IPV6_HEADER_LENGTH + length;
-  return parseFrame(frame.octets.subarray(0, end)) ?? frame;
+  return parseFrame(frame.octets.subarray(0, end), reading) ?? frame;
 }
 
 /** A frame that goes on to another port: it is looked at once more there, now without its trailer. */

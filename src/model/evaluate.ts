@@ -13,11 +13,16 @@ export function evaluateWay(way: Way, frame: Frame, provenance?: Provenance): Ru
   const link = evaluateStages(way.link, frame, provenance);
   if (link !== 'pass') return link;
   const { etherType } = frame;
-  if (etherType !== 'arp' && etherType !== 'ipv4' && etherType !== 'ipv6') {
+  if ((etherType !== 'arp' && etherType !== 'ipv4' && etherType !== 'ipv6') || isNoIpv4(frame)) {
     return { stage: 'ethertype', reason: 'ethertype' };
   }
   const family = evaluateStages(way[etherType], frame, provenance);
   return family === 'pass' ? 'accept' : family;
+}
+
+/** A packet that is malformed for one who looks counts as no IPv4. */
+function isNoIpv4({ etherType, ipv4, reading }: Frame): boolean {
+  return etherType === 'ipv4' && ipv4 === undefined && reading.checksHeaders;
 }
 
 function evaluateStages(

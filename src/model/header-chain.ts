@@ -1,4 +1,4 @@
-import { type Octets, readU8, readU16 } from './octets.ts';
+import { type Octets, readField, readU8, readU16 } from './octets.ts';
 
 /** What a chain of IPv6 extension headers leads to. */
 export interface HeaderChain {
@@ -7,10 +7,13 @@ export interface HeaderChain {
    * not hold the rest; `incomplete`: to the packet's end, or to "no next header".
    */
   readonly end: 'upper-layer' | 'later-fragment' | 'incomplete';
+  /** Of the header at `offset`; of a later fragment, what its header says comes next. */
   readonly protocol: number;
   readonly offset: number;
-  /** Whether there is a Fragment header on the way. */
-  readonly fragmented: boolean;
+  /** Where the first Fragment header on the way is. */
+  readonly fragment: number | undefined;
+  /** Whether there is an Authentication Header on the way. */
+  readonly authenticated: boolean;
 }
 
 /** The headers that the kernel takes for extension headers (ipv6_ext_hdr, net/ipv6/exthdrs_core.c). */
@@ -26,25 +29,35 @@ export const EXTENSIONS: ReadonlySet<number> = new Set(Object.values(HEADER));
 
 const FRAGMENT_OFFSET = 0xfff8;
 
-/** Follows the chain as ipv6_skip_exthdr does. Each header has eight octets or more: the walk ends. */
+/** Follows the chain as ipv6_find_hdr does. Each header has eight octets or more: the walk ends. */
 export function walkHeaderChain(packet: Octets, first: number, start: number): HeaderChain {
   let protocol = first;
   let offset = start;
-  let fragmented = false;
+  let fragment: number | undefined;
+  let authenticated = false;
   while (EXTENSIONS.has(protocol)) {
-    const incomplete = { end: 'incomplete', protocol, offset, fragmented } as const;
     const next = readU8(packet, offset);
     const length = readU8(packet, offset + 1);
-    if (protocol === HEADER.none || next === undefined || length === undefined) return incomplete;
-    if (protocol === HEADER.fragment) {
-      fragmented = true;
-      if (readU16(packet, offset + 2) === undefined) return { ...incomplete, fragmented };
-      if (isLaterFragment(packet, offset)) return { end: 'later-fragment', protocol, offset, fragmented };
+    const isWhole = readField(packet, offset, shortest(protocol)) !== undefined;
+    if (protocol === HEADER.none || next === undefined || length === undefined || !isWhole) {
+      return { end: 'incomplete', protocol, offset, fragment, authenticated };
     }
+    if (protocol === HEADER.fragment) {
+      fragment ??= offset;
+      if (isLaterFragment(packet, offset)) {
+        return { end: 'later-fragment', protocol: next, offset, fragment, authenticated };
+      }
+    }
+    authenticated ||= protocol === HEADER.authentication;
     offset += headerLength(protocol, length);
     protocol = next;
   }
-  return { end: 'upper-layer', protocol, offset, fragmented };
+  return { end: 'upper-layer', protocol, offset, fragment, authenticated };
+}
+
+/** How much of an extension header is read. */
+function shortest(protocol: number): number {
+  return protocol === HEADER.fragment || protocol === HEADER.routing ? 4 : 2;
 }
 
 export function isLaterFragment(packet: Octets, offset: number): boolean {

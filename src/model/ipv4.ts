@@ -1,4 +1,5 @@
 import { type Octets, readBits, readU8, readU16 } from './octets.ts';
+import type { Reading } from './reading.ts';
 import { parseUpperLayer, type UpperLayer } from './upper-layer.ts';
 
 /** An IPv4 header (RFC 791) as a bridge reads it. */
@@ -11,12 +12,13 @@ export interface Ipv4 {
 }
 
 const FRAGMENT_OFFSET = 0x1fff;
+const SHORTEST_HEADER = 20;
 
 /**
- * Undefined when it is too short. Version, header length, total length and checksum are believed, as
- * ebt_ip.c believes them: a header that is wrong in these is no packet to any receiver.
+ * Undefined when it is too short, or malformed for one who looks. Where version and lengths are believed
+ * (ebt_ip.c), a header that is wrong in these is no packet to any receiver.
  */
-export function parseIpv4(packet: Octets): Ipv4 | undefined {
+export function parseIpv4(packet: Octets, { checksHeaders }: Reading): Ipv4 | undefined {
   const versionAndLength = readU8(packet, 0);
   const fragment = readU16(packet, 6);
   const protocol = readU8(packet, 9);
@@ -31,7 +33,21 @@ export function parseIpv4(packet: Octets): Ipv4 | undefined {
   ) {
     return undefined;
   }
+  if (checksHeaders && isMalformed(packet)) return undefined;
   const isLater = (fragment & FRAGMENT_OFFSET) !== 0;
   const upper = isLater ? undefined : parseUpperLayer(packet, (versionAndLength & 15) * 4);
   return { source, destination, protocol, upper };
+}
+
+/** nft_set_pktinfo_ipv4_validate in include/net/netfilter/nf_tables_ipv4.h. */
+function isMalformed(packet: Octets): boolean {
+  const versionAndLength = readU8(packet, 0) ?? 0;
+  const headerLength = (versionAndLength & 15) * 4;
+  const totalLength = readU16(packet, 2) ?? 0;
+  return (
+    versionAndLength >> 4 !== 4 ||
+    headerLength < SHORTEST_HEADER ||
+    totalLength < headerLength ||
+    totalLength > packet.length
+  );
 }

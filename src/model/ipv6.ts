@@ -1,5 +1,6 @@
 import { type HeaderChain, walkHeaderChain } from './header-chain.ts';
 import { type Octets, readBits, readU8, readU16 } from './octets.ts';
+import type { Reading } from './reading.ts';
 import { parseUpperLayer, type UpperLayer } from './upper-layer.ts';
 
 export const IPV6_HEADER_LENGTH = 40;
@@ -11,9 +12,9 @@ export interface Ipv6 {
   readonly payloadLength: number;
   readonly nextHeader: number;
   readonly hopLimit: number;
-  /** As ebtables follows it: on into the trailer, where what br_netfilter leaves ends at the payload length. */
+  /** As far as it is in sight: on into the trailer. */
   readonly chain: HeaderChain;
-  /** Whether there is a Fragment header within the payload length. */
+  /** Whether there is a Fragment header; where br_netfilter cuts off the trailer, within the payload length. */
   readonly fragmented: boolean;
   /** Absent in later fragments, behind an incomplete chain, and when the packet is too short for it. */
   readonly upper: UpperLayer | undefined;
@@ -22,7 +23,7 @@ export interface Ipv6 {
 }
 
 /** Undefined when it is too short. */
-export function parseIpv6(packet: Octets): Ipv6 | undefined {
+export function parseIpv6(packet: Octets, reading: Reading): Ipv6 | undefined {
   const payloadLength = readU16(packet, 4);
   const nextHeader = readU8(packet, 6);
   const hopLimit = readU8(packet, 7);
@@ -37,9 +38,32 @@ export function parseIpv6(packet: Octets): Ipv6 | undefined {
   ) {
     return undefined;
   }
-  const chain = walkHeaderChain(packet, nextHeader, IPV6_HEADER_LENGTH);
+  const chain = inSight(walkHeaderChain(packet, nextHeader, IPV6_HEADER_LENGTH), packet, reading);
   const upper = chain.end === 'upper-layer' ? parseUpperLayer(packet, chain.offset) : undefined;
-  const whole = packet.subarray(0, IPV6_HEADER_LENGTH + payloadLength);
-  const { fragmented } = walkHeaderChain(whole, nextHeader, IPV6_HEADER_LENGTH);
-  return { source, destination, payloadLength, nextHeader, hopLimit, chain, fragmented, upper, packet };
+  const end = reading.bridgeNetfilter ? IPV6_HEADER_LENGTH + payloadLength : packet.length;
+  const { fragment } = walkHeaderChain(packet.subarray(0, end), nextHeader, IPV6_HEADER_LENGTH);
+  const header = { source, destination, payloadLength, nextHeader, hopLimit };
+  return { ...header, chain, fragmented: fragment !== undefined, upper, packet };
+}
+
+/** Without an end that this reading does not come to. */
+function inSight(
+  chain: HeaderChain,
+  packet: Octets,
+  { checksHeaders, looksBehindAuthentication }: Reading,
+): HeaderChain {
+  const hidden =
+    chain.end === 'upper-layer'
+      ? (checksHeaders && isMalformed(packet)) || (chain.authenticated && !looksBehindAuthentication)
+      : checksHeaders && !isVersion6(packet);
+  return hidden ? { ...chain, end: 'incomplete' } : chain;
+}
+
+/** nft_set_pktinfo_ipv6_validate in include/net/netfilter/nf_tables_ipv6.h. */
+function isMalformed(packet: Octets): boolean {
+  return !isVersion6(packet) || IPV6_HEADER_LENGTH + (readU16(packet, 4) ?? 0) > packet.length;
+}
+
+function isVersion6(packet: Octets): boolean {
+  return (readU8(packet, 0) ?? 0) >> 4 === 6;
 }

@@ -4,7 +4,7 @@ import type { Provenance } from '../rules/rule.ts';
 import { bridged, type Discard, forwarded } from './bridge-netfilter.ts';
 import { evaluateStage, evaluateWay, type Ruling } from './evaluate.ts';
 import type { Frame } from './frame.ts';
-import { holdsUpperLayer } from './packet-end.ts';
+import { holdsUpperLayer, mayHoldUpperLayer } from './packet-end.ts';
 
 /** What becomes of a frame: let through, dropped by the guard, or thrown away by the kernel itself. */
 export type Judgement =
@@ -26,8 +26,9 @@ export function judgeFromGuest(guard: Guard, frame: Frame): Judgement {
   return judgementOf(passed);
 }
 
-function isCutShort({ etherType, payload }: Frame): boolean {
-  return etherType === 'ipv6' && !holdsUpperLayer(payload);
+function isCutShort({ ipv6, reading }: Frame): boolean {
+  if (ipv6 === undefined) return false;
+  return !(reading.bridgeNetfilter ? holdsUpperLayer(ipv6.packet) : mayHoldUpperLayer(ipv6));
 }
 
 /** A frame from the guest that is for dom0's own stack. */

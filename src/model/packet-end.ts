@@ -1,6 +1,6 @@
 import { PROTOCOL } from '../rules/protocols.ts';
 import { EXTENSIONS, HEADER, headerLength, isLaterFragment } from './header-chain.ts';
-import { IPV6_HEADER_LENGTH } from './ipv6.ts';
+import { IPV6_HEADER_LENGTH, type Ipv6 } from './ipv6.ts';
 import { type Octets, readField, readU8 } from './octets.ts';
 
 /** How much of an upper-layer header has to be there: the ports, or all of ICMPv6's (icmp6_match in ip6_tables.c). */
@@ -38,6 +38,25 @@ export function holdsUpperLayer(packet: Octets): boolean {
   if (protocol === PROTOCOL.icmpv6 && isShortIcmpv6(packet, offset)) return true;
   const length = UPPER_LAYERS.get(protocol);
   return authenticated || length === undefined || holds(length);
+}
+
+/** Ports, or type, code and checksum; and the same behind a Fragment header. */
+const SHORTEST_UPPER_LAYER = 4;
+const SHORTEST_FIRST_FRAGMENT = 16;
+
+/**
+ * The same where trailers are read, as nft can tell it: by the payload length, if the upper layer is right
+ * behind the IPv6 header or behind a Fragment header there. Further back, only a fragment is refused, as
+ * another one comes in the place of its trailer; of a whole packet the receiver cuts it off.
+ */
+export function mayHoldUpperLayer({ packet, nextHeader, payloadLength, chain }: Ipv6): boolean {
+  if (UPPER_LAYERS.has(nextHeader)) return payloadLength >= SHORTEST_UPPER_LAYER;
+  const { fragment } = chain;
+  if (fragment === undefined || isLaterFragment(packet, fragment)) return true;
+  const next = readU8(packet, fragment) ?? HEADER.none;
+  if (EXTENSIONS.has(next)) return false;
+  const moreFollow = ((readU8(packet, fragment + 3) ?? 1) & 1) === 1;
+  return !moreFollow || (fragment === IPV6_HEADER_LENGTH && payloadLength >= SHORTEST_FIRST_FRAGMENT);
 }
 
 /** Multicast router discovery (RFC 4286), behind the IPv6 header alone or with 8 octets of hop-by-hop options. */

@@ -15,7 +15,7 @@ export function guardedHost(registry: Registry, untrustedPorts: readonly string[
 
 function guardedPort(record: PortRecord): GuardedPort {
   const { policy } = record;
-  return { restricted: restrictsDom0(policy), form: formOf(policy), policy: () => policyOf(record) };
+  return { restricted: restrictsDom0(policy), form: () => formOf(policy), policy: () => policyOf(record) };
 }
 
 function formOf({ mode, roles, dhcp, peers, dom0, ipv4, ipv6 }: PolicyJson): string {

@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { BACKENDS, type BackendName } from '../../src/backends/names.ts';
 import type { Finding } from '../../src/host/inspection.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { guardedGuest, useDomainConfigs, vifguard, vifguardJson } from './vifguard.ts';
@@ -14,8 +15,8 @@ const checkOf = (lab: Lab) => vifguardJson<Check>(lab, 'check');
 
 const problems = ({ findings }: Check) => findings.map(({ subject, problem }) => `${subject}: ${problem}`);
 
-async function labWithGuest(t: ExecutionContext): Promise<Lab> {
-  const lab = await startLab(t);
+async function labWithGuest(t: ExecutionContext, backend: BackendName): Promise<Lab> {
+  const lab = await startLab(t, { backend });
   await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41 2001:db8:0:ffff::41' });
   return lab;
 }
@@ -28,31 +29,79 @@ interface Change {
   readonly state?: 'guarded';
 }
 
-const REPAIRABLE: Readonly<Record<string, Change>> = {
-  'a rule of a port deleted': {
-    command: 'ebtables -t nat -D vg-in:vif1.0 -j vg-x:ethertype',
-    says: [/^ebtables nat vg-in:vif1\.0: missing: -A vg-in:vif1\.0 -j vg-x:ethertype$/],
+/** The set of the addresses that a port may send from. */
+const SOURCES =
+  'set=$(nft list table bridge vifguard | grep -o "class-[0-9a-f]*/from/ipv4/source-validation/0" | head -n 1)';
+
+/** What is about a backend's own rules. */
+const OF_BACKEND: Readonly<Record<BackendName, Readonly<Record<string, Change>>>> = {
+  xtables: {
+    'a rule of a port deleted': {
+      command: 'ebtables -t nat -D vg-in:vif1.0 -j vg-x:ethertype',
+      says: [/^ebtables nat vg-in:vif1\.0: missing: -A vg-in:vif1\.0 -j vg-x:ethertype$/],
+    },
+    'a port left out of the tree': {
+      command: 'ebtables -t nat -D vg-in -i vif1.0 -j vg-in:vif1.0',
+      says: [/^ebtables nat vg-in: missing: -A vg-in -i vif1\.0 /],
+    },
+    'a rule of an ip6tables chain deleted': {
+      command: 'ip6tables -t raw -D vg-nd:vif1.0 -j vg-nd:vif1.0/tgt',
+      says: [/^ip6tables raw vg-nd:vif1\.0: missing: /],
+    },
+    "somebody's rule in front of our hook": {
+      command: 'ebtables -t nat -I PREROUTING -i vif1.0 -j ACCEPT',
+      says: [
+        /^ebtables nat PREROUTING: unexpected: -A PREROUTING -i vif1\.0 -j ACCEPT \(in front of ours\)$/,
+      ],
+    },
+    'our hook taken away': {
+      command: 'ebtables -t filter -D FORWARD -j vg-forward',
+      says: [/^ebtables filter FORWARD: missing: -A FORWARD -j vg-forward$/],
+    },
+    'all tables flushed': {
+      command: 'nft flush ruleset',
+      says: [/^ebtables nat: missing: chain vg-in /, /^ip6tables raw PREROUTING: missing: /],
+    },
+    'nf_call_ip6tables switched off': {
+      command: 'ip link set xenbr0 type bridge nf_call_ip6tables 0',
+      says: [/^xenbr0: nf_call_ip6tables is off/],
+    },
   },
-  'a port left out of the tree': {
-    command: 'ebtables -t nat -D vg-in -i vif1.0 -j vg-in:vif1.0',
-    says: [/^ebtables nat vg-in: missing: -A vg-in -i vif1\.0 /],
+  nftables: {
+    'an element of a port deleted': {
+      command: 'nft delete element bridge vifguard guests { vif1.0 }',
+      says: [/^set guests: missing: vif1\.0$/],
+    },
+    'a port left out of a map': {
+      command: 'nft delete element bridge vifguard from-guest { vif1.0 }',
+      says: [/^map from-guest: missing: vif1\.0 : jump class-\w+\/from$/],
+    },
+    'an address of somebody else': {
+      command: `${SOURCES}; nft add element bridge vifguard $set '{ vif1.0 . 192.0.2.66 }'`,
+      says: [/^set class-\S+\/source-validation\/0: unexpected: vif1\.0 \. 192\.0\.2\.66$/],
+    },
+    'a class emptied': {
+      command:
+        'nft flush chain bridge vifguard "$(nft list table bridge vifguard | grep -o "class-[0-9a-f]*/from" | head -n 1)"',
+      says: [/^chain class-\w+\/from: missing: /],
+    },
+    "somebody's rule in front of ours": {
+      command: 'nft insert rule bridge vifguard prerouting accept',
+      says: [/^chain prerouting: unexpected: \[\{"accept":null\}\]$/],
+    },
+    'a chain of ours emptied': {
+      command: 'nft flush chain bridge vifguard forward',
+      says: [/^chain forward: missing: /],
+    },
+    'all tables flushed': {
+      command: 'nft flush ruleset',
+      says: [/^bridge: missing: table bridge vifguard$/],
+    },
   },
-  'a rule of an ip6tables chain deleted': {
-    command: 'ip6tables -t raw -D vg-nd:vif1.0 -j vg-nd:vif1.0/tgt',
-    says: [/^ip6tables raw vg-nd:vif1\.0: missing: /],
-  },
-  "somebody's rule in front of our hook": {
-    command: 'ebtables -t nat -I PREROUTING -i vif1.0 -j ACCEPT',
-    says: [/^ebtables nat PREROUTING: unexpected: -A PREROUTING -i vif1\.0 -j ACCEPT \(in front of ours\)$/],
-  },
-  'our hook taken away': {
-    command: 'ebtables -t filter -D FORWARD -j vg-forward',
-    says: [/^ebtables filter FORWARD: missing: -A FORWARD -j vg-forward$/],
-  },
-  'all tables flushed': {
-    command: 'nft flush ruleset',
-    says: [/^ebtables nat: missing: chain vg-in /, /^ip6tables raw PREROUTING: missing: /],
-  },
+};
+
+/** What is about the bridge. */
+const OF_BRIDGE: Readonly<Record<string, Change>> = {
   'a bridge flag changed': {
     command: 'bridge link set dev vif1.0 isolated off',
     says: [/^vif1\.0: isolated is off, should be on$/],
@@ -68,10 +117,6 @@ const REPAIRABLE: Readonly<Record<string, Change>> = {
   'a MAC of somebody else on the port': {
     command: 'bridge fdb add 00:16:3e:66:66:66 dev vif1.0 master dynamic',
     says: [/^vif1\.0: 00:16:3e:66:66:66 has a dynamic FDB entry, should have none$/],
-  },
-  'nf_call_ip6tables switched off': {
-    command: 'ip link set xenbr0 type bridge nf_call_ip6tables 0',
-    says: [/^xenbr0: nf_call_ip6tables is off/],
   },
 };
 
@@ -125,19 +170,52 @@ async function shown(
   return said;
 }
 
-test('check shows what somebody changed, and host up puts it right', async (t) => {
-  const lab = await labWithGuest(t);
-  t.deepEqual(problems(await checkOf(lab)), []);
-  for (const [name, change] of Object.entries(REPAIRABLE)) {
-    await shown(t, lab, name, change);
-    t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0, name);
-    t.deepEqual(problems(await checkOf(lab)), [], name);
-  }
-});
+for (const backend of BACKENDS) {
+  test(`${backend}: check shows what somebody changed, and host up puts it right`, async (t) => {
+    const lab = await labWithGuest(t, backend);
+    t.deepEqual(problems(await checkOf(lab)), []);
+    for (const [name, change] of Object.entries({ ...OF_BACKEND[backend], ...OF_BRIDGE })) {
+      await shown(t, lab, name, change);
+      t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0, name);
+      t.deepEqual(problems(await checkOf(lab)), [], name);
+    }
+  });
+}
+
+/** What weakens vif1.0 alone. */
+const OF_ONE_PORT: Readonly<Record<BackendName, readonly string[]>> = {
+  xtables: ['ebtables -t nat -D vg-in:vif1.0 -j vg-in:vif1.0/id'],
+  nftables: [
+    'nft delete element bridge vifguard guests { vif1.0 }',
+    'nft flush chain bridge vifguard $(nft list map bridge vifguard from-guest | grep -o "vif1.0.*class-[0-9a-f]*/from" | sed "s/.* //")',
+  ],
+};
+
+for (const backend of BACKENDS) {
+  test(`${backend}: what weakens one port is no difference of another`, async (t) => {
+    const lab = await startLab(t, { backend });
+    await useDomainConfigs(lab);
+    await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' }, 'dom0=icmp');
+    await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
+    for (const command of OF_ONE_PORT[backend]) {
+      await lab.dom0.namespace.run('sh', ['-ec', command]);
+      const { ports } = await vifguardJson<{ ports: { port: string; state: string }[] }>(lab, 'status');
+      t.deepEqual(
+        ports.map(({ port, state }) => [port, state]),
+        [
+          ['vif1.0', 'drifted'],
+          ['vif2.0', 'guarded'],
+        ],
+        command,
+      );
+      t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
+    }
+  });
+}
 
 for (const [name, change] of Object.entries(OTHERS)) {
   test(`check shows ${name}, which host up leaves as it is`, async (t) => {
-    const lab = await labWithGuest(t);
+    const lab = await labWithGuest(t, 'xtables');
     const said = await shown(t, lab, name, change);
     const { exitCode, stderr } = await vifguard(lab, ['host', 'up']);
     t.is(exitCode, 0);
@@ -146,70 +224,76 @@ for (const [name, change] of Object.entries(OTHERS)) {
   });
 }
 
-test('check is clean with guests of every kind of policy, and after each of them has left', async (t) => {
-  const lab = await startLab(t, { bridges: ['xenbr0', 'xenbr1'] });
-  await useDomainConfigs(lab);
-  t.regex((await vifguard(lab, ['check'])).stdout, /^all well: no port is guarded, .* no rule of vifguard/);
-  const policies: Readonly<Record<string, string>> = {
-    plain: '',
-    router: 'role=router,peers=open',
-    dhcp: 'role=dhcp-server',
-    vrrp: 'vrrp=51 192.0.2.201',
-    prefixes: 'ip=198.51.100.0/24 2001:db8:1::/64,mac=00:16:3e:77:00:01',
-    icmp: 'dom0=icmp,dhcp=off,link-local=any',
-    none: 'dom0=none,link-local=listed',
-    any: 'ip=any',
-    unlocked: 'mode=unlocked',
-    disabled: 'mode=disabled',
-  };
-  const guests = [];
-  for (const [index, [name, directives]] of Object.entries(policies).entries()) {
-    const bridge = index % 2 === 0 ? 'xenbr0' : 'xenbr1';
-    const ip = name === 'any' ? {} : { ip: `192.0.2.${50 + index} 2001:db8:0:ffff::${50 + index}` };
-    guests.push(await guardedGuest(lab, { domid: index + 1, name, bridge, ...ip }, directives));
-  }
-  guests.push(await guardedGuest(lab, { domid: 31, name: 'hvm', type: 'vif_ioemu', ip: '192.0.2.90' }));
-  guests.push(await guardedGuest(lab, { domid: 32, name: 'named', vifname: 'front-door', ip: '192.0.2.91' }));
-  const all = await checkOf(lab);
-  t.deepEqual(problems(all), []);
-  t.deepEqual(all.checked, { ports: 13, bridges: 2 });
-  const { exitCode, stdout } = await vifguard(lab, ['check']);
-  t.is(exitCode, 0);
-  t.regex(stdout, /^all well: 13 ports on 2 bridges guarded; tables, hooks, bridge flags/);
-  for (const guest of guests) {
-    t.is((await guest.offline()).exitCode, 0, guest.name);
-    await guest.forget();
-    t.deepEqual(problems(await checkOf(lab)), [], `after ${guest.name}`);
-  }
-  t.deepEqual((await checkOf(lab)).checked, { ports: 0, bridges: 0 });
-});
+for (const backend of BACKENDS) {
+  test(`${backend}: check is clean with guests of every kind of policy, and after each of them has left`, async (t) => {
+    const lab = await startLab(t, { backend, bridges: ['xenbr0', 'xenbr1'] });
+    await useDomainConfigs(lab);
+    t.regex((await vifguard(lab, ['check'])).stdout, /^all well: no port is guarded, .* no rule of vifguard/);
+    const policies: Readonly<Record<string, string>> = {
+      plain: '',
+      router: 'role=router,peers=open',
+      dhcp: 'role=dhcp-server',
+      vrrp: 'vrrp=51 192.0.2.201',
+      prefixes: 'ip=198.51.100.0/24 2001:db8:1::/64,mac=00:16:3e:77:00:01',
+      icmp: 'dom0=icmp,dhcp=off,link-local=any',
+      none: 'dom0=none,link-local=listed',
+      any: 'ip=any',
+      unlocked: 'mode=unlocked',
+      disabled: 'mode=disabled',
+    };
+    const guests = [];
+    for (const [index, [name, directives]] of Object.entries(policies).entries()) {
+      const bridge = index % 2 === 0 ? 'xenbr0' : 'xenbr1';
+      const ip = name === 'any' ? {} : { ip: `192.0.2.${50 + index} 2001:db8:0:ffff::${50 + index}` };
+      guests.push(await guardedGuest(lab, { domid: index + 1, name, bridge, ...ip }, directives));
+    }
+    guests.push(await guardedGuest(lab, { domid: 31, name: 'hvm', type: 'vif_ioemu', ip: '192.0.2.90' }));
+    guests.push(
+      await guardedGuest(lab, { domid: 32, name: 'named', vifname: 'front-door', ip: '192.0.2.91' }),
+    );
+    const all = await checkOf(lab);
+    t.deepEqual(problems(all), []);
+    t.deepEqual(all.checked, { ports: 13, bridges: 2 });
+    const { exitCode, stdout } = await vifguard(lab, ['check']);
+    t.is(exitCode, 0);
+    t.regex(stdout, /^all well: 13 ports on 2 bridges guarded; tables, hooks, bridge flags/);
+    for (const guest of guests) {
+      t.is((await guest.offline()).exitCode, 0, guest.name);
+      await guest.forget();
+      t.deepEqual(problems(await checkOf(lab)), [], `after ${guest.name}`);
+    }
+    t.deepEqual((await checkOf(lab)).checked, { ports: 0, bridges: 0 });
+  });
+}
 
-test('check works while events run, and calls none of them drift', async (t) => {
-  const lab = await labWithGuest(t);
-  const others = await Promise.all(
-    [2, 3, 4, 5, 6, 7].map((domid) => lab.guest({ domid, name: `web${domid}`, ip: `192.0.2.4${domid}` })),
-  );
-  let events = true;
-  const storm = (async () => {
-    const codes = [];
-    for (const guest of others) codes.push((await guest.online()).exitCode);
-    for (const guest of others) codes.push((await guest.offline()).exitCode);
-    events = false;
-    return codes;
-  })();
-  let checks = 0;
-  while (events) {
-    const { stdout } = await vifguard(lab, ['check', '--json']);
-    const check = JSON.parse(stdout) as Check;
-    if (check.busy === null) t.deepEqual(problems(check), []);
-    checks += 1;
-  }
-  t.deepEqual(await storm, Array(12).fill(0));
-  t.true(checks > 1, `${checks} checks`);
-});
+for (const backend of BACKENDS) {
+  test(`${backend}: check works while events run, and calls none of them drift`, async (t) => {
+    const lab = await labWithGuest(t, backend);
+    const others = await Promise.all(
+      [2, 3, 4, 5, 6, 7].map((domid) => lab.guest({ domid, name: `web${domid}`, ip: `192.0.2.4${domid}` })),
+    );
+    let events = true;
+    const storm = (async () => {
+      const codes = [];
+      for (const guest of others) codes.push((await guest.online()).exitCode);
+      for (const guest of others) codes.push((await guest.offline()).exitCode);
+      events = false;
+      return codes;
+    })();
+    let checks = 0;
+    while (events) {
+      const { stdout } = await vifguard(lab, ['check', '--json']);
+      const check = JSON.parse(stdout) as Check;
+      if (check.busy === null) t.deepEqual(problems(check), []);
+      checks += 1;
+    }
+    t.deepEqual(await storm, Array(12).fill(0));
+    t.true(checks > 1, `${checks} checks`);
+  });
+}
 
 test('an event that hangs does not keep check from answering', async (t) => {
-  const lab = await labWithGuest(t);
+  const lab = await labWithGuest(t, 'xtables');
   lab.dom0.namespace.spawn('sh', ['-c', 'exec flock /run/vifguard/net-*/lock sleep 60']);
   const locked = () => lab.exec('sh', ['-c', 'flock --nonblock /run/vifguard/net-*/lock true']);
   while ((await locked()).exitCode === 0);
@@ -219,24 +303,26 @@ test('an event that hangs does not keep check from answering', async (t) => {
   t.regex(stderr, /an event is under way and may show as drift: process \d+ holds it \(.*sleep 60\)/);
 });
 
-test('the verbs that read change nothing', async (t) => {
-  const lab = await startLab(t);
-  const readAll = async () => {
-    for (const args of [
-      ['status'],
-      ['status', '--json'],
-      ['check'],
-      ['show', 'vif1.0'],
-      ['show', 'vif1.0', '--json'],
-    ]) {
-      await vifguard(lab, args);
-    }
-  };
-  const fresh = await lab.residue();
-  await readAll();
-  t.deepEqual(await lab.residue(), fresh);
-  await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-  const before = await lab.residue();
-  await readAll();
-  t.deepEqual(await lab.residue(), before);
-});
+for (const backend of BACKENDS) {
+  test(`${backend}: the verbs that read change nothing`, async (t) => {
+    const lab = await startLab(t, { backend });
+    const readAll = async () => {
+      for (const args of [
+        ['status'],
+        ['status', '--json'],
+        ['check'],
+        ['show', 'vif1.0'],
+        ['show', 'vif1.0', '--json'],
+      ]) {
+        await vifguard(lab, args);
+      }
+    };
+    const fresh = await lab.residue();
+    await readAll();
+    t.deepEqual(await lab.residue(), fresh);
+    await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    const before = await lab.residue();
+    await readAll();
+    t.deepEqual(await lab.residue(), before);
+  });
+}

@@ -398,3 +398,23 @@ test('a default of the host is named when the entry would overrule it', async (t
     },
   ]);
 });
+
+/** A datagram of the guest's whose IPv4 header has another version. */
+const OTHER_VERSION =
+  '020000000001 00163e000100 0800 5500001c 00000000 40110000 c000022b c0000201 0001000200080000';
+
+for (const { backend, verdict } of [
+  { backend: 'xtables', verdict: 'accept' },
+  { backend: 'nftables', verdict: 'drop' },
+] as const) {
+  test(`${backend}: explain reads frames as the host's backend does`, async (t) => {
+    const lab = await startLab(t, { backend });
+    await lab.writeFile('web1.cfg', configOf());
+    const frame = ['--json', '--hex', OTHER_VERSION];
+    const { stdout } = await vifguard(lab, ['explain', '--config', `${lab.dir}/web1.cfg`, ...frame]);
+    t.is(explanations(stdout)[0]?.verdict, verdict);
+    await guardedGuest(lab, { domid: 1, name: 'web1', mac: MAC, ip: '192.0.2.43' });
+    const running = await vifguard(lab, ['explain', 'web1', ...frame]);
+    t.is(explanations(running.stdout)[0]?.verdict, verdict);
+  });
+}

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { BACKENDS } from '../../src/backends/names.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
@@ -62,73 +63,79 @@ test('host up comes before the first guest, host down after the last, and each o
   t.is((await vifguard(lab, ['check'])).exitCode, 0);
 });
 
-test('host up leaves what is right untouched, its counters too', async (t) => {
-  const lab = await startLab(t);
-  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-  const spoof = f.ipv4(
-    { src: '192.0.2.66', dst: '192.0.2.255' },
-    f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
-  );
-  await guest.send(f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof));
-  const drops = async () => JSON.parse((await vifguard(lab, ['status', '--json'])).stdout).ports[0].drops;
-  t.is((await drops())['ipv4-spoof'], 1);
-  t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
-  t.is((await drops())['ipv4-spoof'], 1);
-});
+for (const backend of BACKENDS) {
+  test(`${backend}: host up leaves what is right untouched, its counters too`, async (t) => {
+    const lab = await startLab(t, { backend });
+    const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    const spoof = f.ipv4(
+      { src: '192.0.2.66', dst: '192.0.2.255' },
+      f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+    );
+    await guest.send(f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof));
+    const drops = async () => JSON.parse((await vifguard(lab, ['status', '--json'])).stdout).ports[0].drops;
+    t.is((await drops())['ipv4-spoof'], 1);
+    t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
+    t.is((await drops())['ipv4-spoof'], 1);
+  });
+}
 
-test('host up after nft flush ruleset keeps attacks out and lets lawful traffic through again', async (t) => {
-  const lab = await startLab(t);
-  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-  const spoof = f.ipv4(
-    { src: '192.0.2.66', dst: '192.0.2.255' },
-    f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
-  );
-  const attack = f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof);
-  await lab.exec('nft', ['flush', 'ruleset']);
-  await guest.expectArrives(attack, { at: lab.gateway });
-  t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
-  await guest.expectDoesNotArrive(attack, { at: [lab.gateway, lab.dom0] });
-  await guest.expectArrives(lawful(guest), { at: [lab.gateway, lab.dom0] });
-});
+for (const backend of BACKENDS) {
+  test(`${backend}: host up after nft flush ruleset keeps attacks out and lets lawful traffic through again`, async (t) => {
+    const lab = await startLab(t, { backend });
+    const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    const spoof = f.ipv4(
+      { src: '192.0.2.66', dst: '192.0.2.255' },
+      f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+    );
+    const attack = f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof);
+    await lab.exec('nft', ['flush', 'ruleset']);
+    await guest.expectArrives(attack, { at: lab.gateway });
+    t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
+    await guest.expectDoesNotArrive(attack, { at: [lab.gateway, lab.dom0] });
+    await guest.expectArrives(lawful(guest), { at: [lab.gateway, lab.dom0] });
+  });
+}
 
-test('a registry that cannot be read is moved away: host up closes its ports until their guests restart', async (t) => {
-  const lab = await startLab(t);
-  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-  const other = await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
-  await lab.dom0.namespace.run('sh', ['-c', 'echo "{" >"$(echo /run/vifguard/net-*)/registry.json"']);
-  for (const args of [['status'], ['check'], ['show', 'vif1.0'], ['host', 'up'], ['host', 'down']]) {
-    const { exitCode, stderr } = await vifguard(lab, args);
-    t.is(exitCode, 1, args.join(' '));
-    t.regex(stderr, /^vifguard: cannot read \S+registry\.json; move it away and run "vifguard host up": /);
-    t.false(stderr.includes('\n'));
-  }
-  await lab.dom0.namespace.run('sh', ['-c', 'mv /run/vifguard/net-*/registry.json /run/moved']);
+for (const backend of BACKENDS) {
+  test(`${backend}: a registry that cannot be read is moved away: host up closes its ports until their guests restart`, async (t) => {
+    const lab = await startLab(t, { backend });
+    const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    const other = await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
+    await lab.dom0.namespace.run('sh', ['-c', 'echo "{" >"$(echo /run/vifguard/net-*)/registry.json"']);
+    for (const args of [['status'], ['check'], ['show', 'vif1.0'], ['host', 'up'], ['host', 'down']]) {
+      const { exitCode, stderr } = await vifguard(lab, args);
+      t.is(exitCode, 1, args.join(' '));
+      t.regex(stderr, /^vifguard: cannot read \S+registry\.json; move it away and run "vifguard host up": /);
+      t.false(stderr.includes('\n'));
+    }
+    await lab.dom0.namespace.run('sh', ['-c', 'mv /run/vifguard/net-*/registry.json /run/moved']);
 
-  const refused = await vifguard(lab, ['host', 'down']);
-  t.is(refused.exitCode, 1);
-  t.regex(refused.stderr, /would be left open: vif1\.0, vif2\.0;/);
-  const checked = await vifguard(lab, ['check']);
-  t.regex(
-    checked.stdout,
-    /^vif1\.0: unguarded: on xenbr0, and vifguard has rules but no record of it any more;/m,
-  );
+    const refused = await vifguard(lab, ['host', 'down']);
+    t.is(refused.exitCode, 1);
+    t.regex(refused.stderr, /would be left open: vif1\.0, vif2\.0;/);
+    const checked = await vifguard(lab, ['check']);
+    t.regex(
+      checked.stdout,
+      /^vif1\.0: unguarded: on xenbr0, and vifguard has rules but no record of it any more;/m,
+    );
 
-  const up = await vifguard(lab, ['host', 'up']);
-  t.is(up.exitCode, 0, up.stderr);
-  t.regex(up.stdout, /^vif1\.0: closed, as its record is lost; restart the guest$/m);
-  t.regex(up.stdout, /^vif2\.0: closed/m);
-  t.is(up.stderr, '');
-  t.is((await vifguard(lab, ['check'])).exitCode, 0);
-  for (const { mac } of [guest, other]) {
-    const { stdout } = await lab.exec('ip', ['-o', 'link', 'show', 'master', 'xenbr0']);
-    t.false(stdout.includes(mac) || stdout.includes('vif'));
-  }
+    const up = await vifguard(lab, ['host', 'up']);
+    t.is(up.exitCode, 0, up.stderr);
+    t.regex(up.stdout, /^vif1\.0: closed, as its record is lost; restart the guest$/m);
+    t.regex(up.stdout, /^vif2\.0: closed/m);
+    t.is(up.stderr, '');
+    t.is((await vifguard(lab, ['check'])).exitCode, 0);
+    for (const { mac } of [guest, other]) {
+      const { stdout } = await lab.exec('ip', ['-o', 'link', 'show', 'master', 'xenbr0']);
+      t.false(stdout.includes(mac) || stdout.includes('vif'));
+    }
 
-  t.is((await guest.offline()).exitCode, 0);
-  t.is((await guest.online()).exitCode, 0);
-  await guest.expectArrives(lawful(guest), { at: lab.gateway });
-  t.is((await vifguard(lab, ['check'])).exitCode, 0);
-});
+    t.is((await guest.offline()).exitCode, 0);
+    t.is((await guest.online()).exitCode, 0);
+    await guest.expectArrives(lawful(guest), { at: lab.gateway });
+    t.is((await vifguard(lab, ['check'])).exitCode, 0);
+  });
+}
 
 test('host up waits for an event that is under way', async (t) => {
   const lab = await startLab(t);

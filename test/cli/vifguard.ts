@@ -21,7 +21,7 @@ export async function vifguardJson<Shape>(lab: Lab, ...args: readonly string[]):
 
 /** Lets domain configs be found in the lab's own directory. */
 export async function useDomainConfigs(lab: Lab): Promise<void> {
-  await lab.writeFile('vif-guard.conf', `domain_configs = [ "${lab.dir}" ]\n`);
+  await lab.writeHostConfig(`domain_configs = [ "${lab.dir}" ]\n`);
 }
 
 /** A guest, guarded, with directives of its own. @throws LabError when its script fails */

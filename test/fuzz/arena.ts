@@ -1,5 +1,4 @@
 import { policyFromJson } from '../../src/policy/serialize.ts';
-import { guardOf } from '../../src/rules/guard.ts';
 import type { Bytes } from '../frames/bytes.ts';
 import { ethernet, icmpEchoReply, ipv4, marker } from '../frames/index.ts';
 import { LabError } from '../lab/error.ts';
@@ -10,7 +9,7 @@ import type { Nic } from '../lab/nic.ts';
 import { DOM0, GATEWAY } from '../lab/segment.ts';
 import { fence } from '../lab/witness.ts';
 import type { Sender, SentFrame } from './frames.ts';
-import type { GuestPort, Place } from './network.ts';
+import { guestPort, type Network, type Place } from './network.ts';
 import type { WrittenPolicy } from './policies.ts';
 import { DOMIDS, guestStation, SECOND_ROUTER } from './stations.ts';
 
@@ -29,9 +28,8 @@ export class Arena {
     ]);
   }
 
-  /** `backend`: as the host config names it. */
-  static async open(lab: Lab, { backend }: { backend: string }): Promise<Arena> {
-    await lab.writeFile('vif-guard.conf', `backend = "${backend}"\ndomain_configs = [ "${lab.dir}" ]\n`);
+  static async open(lab: Lab): Promise<Arena> {
+    await lab.writeHostConfig(`domain_configs = [ "${lab.dir}" ]\n`);
     const guests = await Promise.all(
       DOMIDS.map((domid) =>
         lab.guest({ domid, name: `guest${domid}`, mac: guestStation(domid).mac, ip: '' }),
@@ -50,15 +48,15 @@ export class Arena {
   }
 
   /** Gives the guests these policies, in the order of their domids, and tells what they became. */
-  async guard(policies: readonly WrittenPolicy[]): Promise<readonly GuestPort[]> {
+  async guard(policies: readonly WrittenPolicy[]): Promise<Network> {
     await Promise.all(this.guests.map((guest, index) => this.#guardOne(guest, policies[index])));
     const registry = JSON.parse(
       (await this.lab.exec('sh', ['-c', 'cat /run/vifguard/net-*/registry.json'])).stdout,
     );
-    return this.guests.map(({ vif, device }) => {
-      const policy = policyFromJson(registry.ports[device].policy);
-      return { domid: vif.domid, policy, guard: guardOf(policy) };
-    });
+    const ports = this.guests.map(({ vif, device }) =>
+      guestPort(vif.domid, policyFromJson(registry.ports[device].policy)),
+    );
+    return { backend: this.lab.backend, ports };
   }
 
   async #guardOne(guest: Guest, written: WrittenPolicy | undefined): Promise<void> {

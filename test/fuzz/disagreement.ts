@@ -1,7 +1,7 @@
 import { type Bytes, toHex } from '../frames/bytes.ts';
 import type { Arena } from './arena.ts';
 import type { SentFrame } from './frames.ts';
-import { expectation, type GuestPort, harmlessSources, type Place } from './network.ts';
+import { expectations, harmlessSources, type Network, type Place } from './network.ts';
 
 /** A frame of which the kernel and the model think differently. */
 export interface Disagreement {
@@ -16,23 +16,29 @@ export interface Disagreement {
 /** Sends frames and compares. Of frames that look the same at a receiver only the first is sent. */
 export async function compare(
   arena: Arena,
-  ports: readonly GuestPort[],
+  network: Network,
   frames: readonly SentFrame[],
 ): Promise<readonly Disagreement[]> {
-  const sent = distinguishable(frames.map((frame) => harmless(frame, ports)));
+  const sent = distinguishable(frames.map((frame) => harmless(frame, network)));
   const arrived = await arena.send([...sent.values()]);
+  const known = [...sent].map(([index, frame]) => ({
+    index,
+    frame,
+    own: forms(frame.octets),
+    expectationAt: expectations(frame, network),
+  }));
   return arena.places.flatMap((place) => {
     const seen = new Set((arrived.get(place) ?? []).map(toHex));
-    return [...sent].flatMap(([index, frame]): Disagreement[] => {
-      const arrives = forms(frame.octets).some((form) => seen.has(form));
-      const expected = expectation(frame, place, ports);
-      if (arrives && expected === 'stays away') return [{ index, frame, place, kind: 'hole' }];
-      return !arrives && expected === 'arrives' ? [{ index, frame, place, kind: 'loss' }] : [];
+    return known.flatMap(({ index, frame, own, expectationAt }): Disagreement[] => {
+      const arrives = own.some((form) => seen.has(form));
+      const expectation = expectationAt(place);
+      if (arrives && expectation === 'stays away') return [{ index, frame, place, kind: 'hole' }];
+      return !arrives && expectation === 'arrives' ? [{ index, frame, place, kind: 'loss' }] : [];
     });
   });
 }
 
-function harmless(frame: SentFrame, ports: readonly GuestPort[]): SentFrame {
+function harmless(frame: SentFrame, { ports }: Network): SentFrame {
   const { sender, octets } = frame;
   const allowed = harmlessSources(sender, ports)?.map((mac) => mac.replaceAll(':', ''));
   if (allowed === undefined || allowed.includes(toHex(octets.subarray(6, 12)))) return frame;

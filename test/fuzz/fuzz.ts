@@ -1,3 +1,5 @@
+import { BACKENDS } from '../../src/backends/names.ts';
+import { parseWord } from '../../src/policy/vocabulary.ts';
 import { Lab } from '../lab/lab.ts';
 import { Arena } from './arena.ts';
 import { describe, save } from './report.ts';
@@ -6,10 +8,11 @@ import { play, round } from './rounds.ts';
 // make fuzz: FRAMES=1000000 SEED=1 BACKEND=xtables
 
 const { FRAMES = '50000', SEED = `${Date.now() % 1_000_000}`, BACKEND = 'xtables' } = process.env;
+const backend = parseWord(BACKEND, BACKENDS);
 const FRAMES_PER_ROUND = 10_000;
 
 async function fuzz(lab: Lab): Promise<boolean> {
-  const arena = await Arena.open(lab, { backend: BACKEND });
+  const arena = await Arena.open(lab);
   const started = performance.now();
   let sent = 0;
   let found = 0;
@@ -25,7 +28,7 @@ async function fuzz(lab: Lab): Promise<boolean> {
   return found === 0;
 }
 
-const lab = await Lab.open();
+const lab = await Lab.open({ backend });
 try {
   process.exitCode = (await fuzz(lab)) ? 0 : 1;
 } finally {

@@ -1,6 +1,8 @@
+import type { BackendName } from '../../src/backends/names.ts';
 import { bridged, forwarded } from '../../src/model/bridge-netfilter.ts';
 import { parseFrame } from '../../src/model/frame.ts';
-import { judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
+import { type Judgement, judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
+import { READINGS } from '../../src/model/reading.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { type Guard, guardOf } from '../../src/rules/guard.ts';
 import { macsOf } from '../../src/rules/identity.ts';
@@ -26,6 +28,12 @@ export function guestPort(domid: number, policy: GuardPolicy): GuestPort {
   return { domid, policy, guard: guardOf(policy) };
 }
 
+/** The guests' ports, and what guards them. */
+export interface Network {
+  readonly backend: BackendName;
+  readonly ports: readonly GuestPort[];
+}
+
 /** The MAC of every vif in dom0 (libxl): dom0's own stack gets what is addressed to it. */
 const VIF_MAC = 'fe:ff:ff:ff:ff:ff';
 
@@ -42,29 +50,35 @@ export function harmlessSources(sender: Sender, ports: readonly GuestPort[]): re
   return undefined;
 }
 
-/** What should become of a frame at a place: the model's judgement, on a bridge without snooping. */
-export function expectation(
+/** What should become of a frame at each place: the model's judgement, on a bridge without snooping. */
+export function expectations(
   { sender, octets }: { sender: Sender; octets: Bytes },
-  place: Place,
-  ports: readonly GuestPort[],
-): Expectation {
-  const frame = parseFrame(octets);
-  if (frame === undefined || place === sender) return 'stays away';
-  const delivery = deliveryTo(frame.destination, sender, place, ports);
-  if (delivery === 'stays away') return delivery;
+  { ports, backend }: Network,
+): (place: Place) => Expectation {
+  const frame = parseFrame(octets, READINGS[backend]);
+  if (frame === undefined) return () => 'stays away';
   const from = ports.find(({ domid }) => domid === sender);
-  const to = ports.find(({ domid }) => domid === place);
-  // A reserved group from a port that has no guard: no hook of the bridge sees it.
-  if (delivery === 'maybe' && place === 'dom0' && from?.guard.mode !== 'locked') return delivery;
-  if (from !== undefined) {
-    const judge = place === 'dom0' ? judgeToDom0 : judgeFromGuest;
-    if (judge(from.guard, frame).verdict !== 'accept') return 'stays away';
-  }
-  const passed = place === 'dom0' ? bridged(frame) : forwarded(frame);
-  if (typeof passed === 'string') return 'stays away';
-  if (to === undefined) return delivery;
   const origin = from === undefined ? 'uplink' : provenanceOf(from.guard);
-  return judgeToGuest(to.guard, frame, origin).verdict === 'accept' ? delivery : 'stays away';
+  const passes = [bridged(frame), forwarded(frame)].map((passed) => typeof passed !== 'string');
+  const [toDom0, toPort] = [judgeToDom0, judgeFromGuest].map(
+    (judge, index) => passes[index] && (from === undefined || isAccepted(judge(from.guard, frame))),
+  );
+  const mayBeLost = bridged({ ...frame, reading: READINGS.xtables }) === 'pppoe-header';
+  return (place) => {
+    const delivery = deliveryTo(frame.destination, sender, place, ports);
+    if (place === sender || delivery === 'stays away') return 'stays away';
+    // A reserved group from a port that has no guard: no hook of the bridge sees it.
+    if (delivery === 'maybe' && place === 'dom0' && from?.guard.mode !== 'locked') return delivery;
+    const to = ports.find(({ domid }) => domid === place);
+    const isLetIn = to === undefined || isAccepted(judgeToGuest(to.guard, frame, origin));
+    if (!(place === 'dom0' ? toDom0 : toPort) || !isLetIn) return 'stays away';
+    // br_netfilter looks for this header wherever it is loaded, and not only where it is called.
+    return mayBeLost ? 'maybe' : delivery;
+  };
+}
+
+function isAccepted({ verdict }: Judgement): boolean {
+  return verdict === 'accept';
 }
 
 function provenanceOf(guard: Guard): Provenance {

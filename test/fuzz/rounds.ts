@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Arena } from './arena.ts';
 import { compare, type Disagreement } from './disagreement.ts';
 import { type SentFrame, sentFrame } from './frames.ts';
-import type { GuestPort } from './network.ts';
+import type { Network } from './network.ts';
 import { type WrittenPolicy, writtenPolicy } from './policies.ts';
 import { DOMIDS } from './stations.ts';
 
@@ -28,11 +28,11 @@ export function round(seed: number, frames: number): Round {
 
 /** Plays a round: guards the guests by its policies, sends its frames, and looks into what differs. */
 export async function play(arena: Arena, { seed, policies, frames }: Round): Promise<readonly Finding[]> {
-  const ports = await arena.guard(policies);
+  const network = await arena.guard(policies);
   const findings: Finding[] = [];
-  for (const disagreement of oneOfEachKind(await compare(arena, ports, frames))) {
-    const simplest = await shrink(arena, ports, { seed, index: disagreement.index });
-    if (simplest !== undefined) findings.push({ ...simplest, seed, policies });
+  for (const disagreement of oneOfEachKind(await compare(arena, network, frames))) {
+    const simplest = await shrink(arena, network, { seed, index: disagreement.index });
+    if (simplest !== undefined) findings.push({ ...simplest, index: disagreement.index, seed, policies });
   }
   return findings;
 }
@@ -47,12 +47,12 @@ const SHRINK_MS = 20_000;
 /** The simplest frame found; undefined when the very frame passes on its own: the network had lost it. */
 export async function shrink(
   arena: Arena,
-  ports: readonly GuestPort[],
+  network: Network,
   { seed, index }: { seed: number; index: number },
 ): Promise<Disagreement | undefined> {
   let simplest: Disagreement | undefined;
   const agrees = fc.asyncProperty(sentFrame, async (frame) => {
-    const [found] = await compare(arena, ports, [frame]);
+    const [found] = await compare(arena, network, [frame]);
     simplest = found ?? simplest;
     return found === undefined;
   });

@@ -19,7 +19,13 @@ function port(index: number, name: string, attributes: Link['port'] = {}): Link 
 
 function state(parts: Partial<HostState>): HostState {
   const nothing = { registry: EMPTY_REGISTRY, links: [BRIDGE], fdb: [], drops: new Map(), drift: [] };
-  const idle = { bridgeNetfilter: true, filtered: [], untrustedPorts: [], vifs: { value: [] } };
+  const idle = {
+    backend: 'xtables' as const,
+    bridgeNetfilter: true,
+    filtered: [],
+    untrustedPorts: [],
+    vifs: { value: [] },
+  };
   return { ...nothing, ...idle, ...parts };
 }
 

@@ -4,6 +4,7 @@ import { InputError } from '../../src/errors.ts';
 import { parseFrame } from '../../src/model/frame.ts';
 import { frameFromWords } from '../../src/model/frame-from-words.ts';
 import { frameInWords } from '../../src/model/frame-in-words.ts';
+import { READINGS } from '../../src/model/reading.ts';
 import { pcapOf } from '../fuzz/pcap.ts';
 
 const MACS = { source: '00:16:3e:00:01:00', destination: '02:00:00:00:00:01' };
@@ -59,7 +60,7 @@ test('a frame in words is the frame that tcpdump makes the same words of', async
 
 test('a frame tells itself in the words that it is made of', (t) => {
   for (const [words, , inWords = words] of FRAMES) {
-    const frame = parseFrame(frameFromWords(words, MACS));
+    const frame = parseFrame(frameFromWords(words, MACS), READINGS.xtables);
     t.regex(frame === undefined ? '' : frameInWords(frame), /^[\da-f:]{17} > [\da-f:]{17}, /);
     t.is(frame && frameInWords(frame).replace(/^.{17} > .{17}, /, ''), inWords);
   }
@@ -70,7 +71,7 @@ test('MACs may stand in front, and blanks are free', (t) => {
     ' 00:16:3E:00:00:99 > ff:ff:ff:ff:ff:ff,  udp  192.0.2.1:1 > 192.0.2.2:2 ',
     MACS,
   );
-  const frame = parseFrame(octets);
+  const frame = parseFrame(octets, READINGS.xtables);
   t.is(frame?.source, '00:16:3e:00:00:99');
   t.is(frame?.destination, 'ff:ff:ff:ff:ff:ff');
 });
@@ -88,7 +89,7 @@ const OTHERS: readonly (readonly [hex: string, inWords: string])[] = [
 test('what no words make is told too', (t) => {
   for (const [hex, inWords] of OTHERS) {
     const octets = Buffer.from(`02000000000100163e000100${hex.replaceAll(' ', '')}`, 'hex');
-    const frame = parseFrame(octets);
+    const frame = parseFrame(octets, READINGS.xtables);
     t.is(frame && frameInWords(frame), `${TO_NEIGHBOR}, ${inWords}`);
   }
 });

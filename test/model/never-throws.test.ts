@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { parseMac } from '../../src/address/mac.ts';
 import { parseFrame } from '../../src/model/frame.ts';
 import { judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
+import { READINGS } from '../../src/model/reading.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { MODES } from '../../src/policy/vocabulary.ts';
 import { guardOf } from '../../src/rules/guard.ts';
@@ -31,9 +32,10 @@ const anyOctets = fc.oneof(
 
 test('any octets get a judgement, and a drop has a reason', (t) => {
   const policy = fc.constantFrom(...MODES).map((mode) => ({ ...POLICY, mode }));
+  const reading = fc.constantFrom(...Object.values(READINGS));
   const origin = fc.constantFrom('uplink' as const, 'dom0' as const, { peer: true, isolated: true });
-  const judged = fc.property(anyOctets, policy, origin, (octets, { mode, ...rest }, from) => {
-    const frame = parseFrame(octets);
+  const judged = fc.property(anyOctets, reading, policy, origin, (octets, read, { mode, ...rest }, from) => {
+    const frame = parseFrame(octets, read);
     if (frame === undefined) return octets.length < 14;
     const guard = guardOf({ ...rest, mode });
     const judgements = [
@@ -53,7 +55,7 @@ test('the longest frame of the worst header chain takes no time to speak of', (t
   frame.set([0x86, 0xdd, 0x60, 0, 0, 0, 0xff, 0xff, 60, 255], 12);
   for (let at = 54; at < frame.length; at += 8) frame[at] = 60;
   const started = performance.now();
-  const parsed = parseFrame(frame);
+  const parsed = parseFrame(frame, READINGS.xtables);
   t.is(parsed?.ipv6?.chain.end, 'incomplete');
   t.true(performance.now() - started < 100);
 });

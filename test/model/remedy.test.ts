@@ -2,9 +2,11 @@ import test from 'ava';
 import fc from 'fast-check';
 import { parsePrefix } from '../../src/address/ip.ts';
 import { parseMac } from '../../src/address/mac.ts';
+import { BACKENDS } from '../../src/backends/names.ts';
 import { parseFrame } from '../../src/model/frame.ts';
 import { frameFromWords } from '../../src/model/frame-from-words.ts';
 import { frameInWords } from '../../src/model/frame-in-words.ts';
+import { READINGS } from '../../src/model/reading.ts';
 import { remedyOf } from '../../src/model/remedy.ts';
 import { judgeOfWay, type Way } from '../../src/model/way.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
@@ -54,8 +56,8 @@ const octets = fc.oneof(
 );
 
 test('whatever the rules drop has a remedy, unless the kernel itself would discard it then', (t) => {
-  const remedied = fc.property(way, octets, (path, bytes) => {
-    const frame = parseFrame(bytes);
+  const remedied = fc.property(way, octets, fc.constantFrom(...BACKENDS), (path, bytes, backend) => {
+    const frame = parseFrame(bytes, READINGS[backend]);
     if (frame === undefined) return false;
     const { verdict } = judgeOfWay(path)(frame);
     const everything: Way = {
@@ -85,7 +87,7 @@ const REMEDIES: readonly (readonly [words: string, remedy: readonly string[]])[]
 
 for (const [words, remedy] of REMEDIES) {
   test(`between two guests: ${words}: ${remedy.join(', ')}`, (t) => {
-    const frame = parseFrame(frameFromWords(words, MACS));
+    const frame = parseFrame(frameFromWords(words, MACS), READINGS.xtables);
     const changes = frame && remedyOf(BETWEEN, frame);
     t.deepEqual(
       changes?.map(({ side, key, value }) => `${side} ${key}=${value}`),

@@ -59,9 +59,10 @@ function hooks(): (readonly [string, Chain])[] {
   const toGuest = ['oifname vmap @to-guest', unfiltered('to')];
   return [
     chain('prerouting', -300, ['iifname vmap @from-guest', unfiltered('from')]),
-    // Frames to a bridge group come here without having passed prerouting (br_handle_frame).
+    // Frames to a bridge group come here without having passed prerouting (br_handle_frame); to the first
+    // of them they pass it, or, with STP, no hook at all.
     chain('input', -200, [
-      `ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 ${unfiltered('from')}`,
+      `ether daddr 01:80:c2:00:00:01-01:80:c2:00:00:0f ${unfiltered('from')}`,
       'iifname vmap @to-dom0',
     ]),
     chain('forward', -200, toGuest),
@@ -69,19 +70,26 @@ function hooks(): (readonly [string, Chain])[] {
   ];
 }
 
+/** Upper layers whose header rules look into: TCP, UDP, ICMPv6. */
+const UPPER_LAYERS = '{ 6, 17, 58 }';
+
 /**
  * nft reads on into what follows the IPv6 payload, a trailer. Of a whole packet the receiver cuts it off;
  * of a first fragment, too, but puts the next one in its place: so the upper-layer header has to be
- * within the payload, which can be told when nothing but the Fragment header is in front of it.
+ * within the payload, which can be told when nothing but the Fragment header is in front of it
+ * (`mayHoldUpperLayer` of the model).
  */
 function acceptIpv6(): Chain {
+  const cutShort = `goto ${dropChain('from', 'ipv6-header-chain')}`;
   return {
     rules: [
+      `ip6 nexthdr ${UPPER_LAYERS} ip6 length >= 4 accept`,
+      `ip6 nexthdr ${UPPER_LAYERS} ${cutShort}`,
       'exthdr frag missing accept',
       'ip6 version 6 frag frag-off != 0 accept',
       `frag more-fragments 0 frag nexthdr != ${EXTENSION_HEADERS} accept`,
       `ip6 nexthdr 44 frag nexthdr != ${EXTENSION_HEADERS} ip6 length >= 16 accept`,
-      `goto ${dropChain('from', 'ipv6-header-chain')}`,
+      cutShort,
     ],
   };
 }

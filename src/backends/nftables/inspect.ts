@@ -6,7 +6,7 @@ import { hostTable } from './host-table.ts';
 import { CLASS_NAME } from './port-guard.ts';
 import { NOTHING_PRESENT, type Present, rebuildScript } from './script.ts';
 import { TABLE } from './table.ts';
-import { type Listed, listTable, print, rehearse } from './tools.ts';
+import { type Listed, listTable, printChain, rehearse } from './tools.ts';
 
 interface ListedSet {
   readonly name: string;
@@ -44,7 +44,38 @@ export async function readDrift(host: GuardedHost | undefined): Promise<readonly
     rehearse(rebuildScript(hostTable(host), NOTHING_PRESENT)),
   ]);
   if (actual.length === 0) return [{ ...table, kind: 'missing' }];
-  return [...chainDrift(actual, expected), ...setDrift(actual, expected)];
+  const classes = portsByClass(expected);
+  return [...chainDrift(actual, expected), ...setDrift(actual, expected)].map((drift) => {
+    const ports = portsOf(drift, host, classes);
+    return ports === undefined ? drift : { ...drift, ports };
+  });
+}
+
+/** An element is of its port alone, and what belongs to a class is of all ports whose frames that judges. */
+function portsOf(
+  { where, what }: Drift,
+  host: GuardedHost,
+  classes: ReadonlyMap<string, readonly string[]>,
+): readonly string[] | undefined {
+  const [first = '', second = ''] = what.split(' ');
+  if (/^(?:set|map) /.test(where) && host.ports.has(first)) return [first];
+  return classes.get(classOf(where === TABLE ? second : where.replace(/^\w+ /, '')));
+}
+
+/** The class that a chain or set is of, by its name. */
+function classOf(name: string): string {
+  return CLASS_NAME.exec(name)?.[0] ?? '';
+}
+
+/** The ports whose frames a class judges. */
+function portsByClass(listed: readonly Listed[]): ReadonlyMap<string, readonly string[]> {
+  const classes = new Map<string, string[]>();
+  const calls = setsIn(listed).find(({ name }) => name === 'from-guest');
+  for (const element of calls?.elements ?? []) {
+    const name = classOf(element.target ?? '');
+    classes.set(name, [...(classes.get(name) ?? []), portOf(element)]);
+  }
+  return classes;
 }
 
 function chainDrift(actual: readonly Listed[], expected: readonly Listed[]): Drift[] {
@@ -95,11 +126,11 @@ export async function readPortRules(port: string): Promise<string> {
     elements.filter((element) => portOf(element) === port).map((element) => ({ name, element })),
   );
   const targets = own.flatMap(({ element: { target } }) => (target === undefined ? [] : [target]));
-  const classes = new Set(targets.map((target) => CLASS_NAME.exec(target)?.[0]));
-  const chains = [...chainsIn(listed).keys()].filter((name) => classes.has(CLASS_NAME.exec(name)?.[0] ?? ''));
-  const rules = await print(chains.map((name) => `list chain ${TABLE} ${name}`));
+  const classes = new Set(targets.map(classOf));
+  const chains = [...chainsIn(listed).keys()].filter((name) => classes.has(classOf(name)));
+  const rules = await Promise.all(chains.map(printChain));
   const elements = own.map(({ name, element }) => `element ${name} { ${elementText(element)} }\n`);
-  return `${elements.join('')}${rules === '' ? '' : `${rules}\n`}`;
+  return [...elements, ...rules].join('');
 }
 
 export async function readDrops(): Promise<ReadonlyMap<string, Drops>> {

@@ -124,13 +124,25 @@ function ipParts(match: Match, family: 'ipv4' | 'ipv6'): readonly Part[] {
     ...(match.sourcePort === undefined || match.destinationPort !== undefined ? [] : ['th dport 0-65535']),
     ...(match.sourcePortNot === undefined ? [] : [`th sport != ${rangeText(match.sourcePortNot)}`]),
     ...(match.destinationPortNot === undefined ? [] : [`th dport != ${rangeText(match.destinationPortNot)}`]),
-    ...(match.type === undefined ? [] : [{ field: typeField(match.protocol), ranges: [match.type] }]),
+    // The same of a type: ebtables wants the checksum to be there, too.
+    ...(match.type === undefined
+      ? []
+      : [{ field: typeField(match.protocol), ranges: [match.type] }, '@th,24,8 & 0x0 == 0x0']),
+    ...(family === 'ipv4' && readsUpperLayer(match) ? [FIRST_OF_FRAGMENTS] : []),
     ...(match.source === undefined ? [] : address(`${ip} saddr`, match.source)),
     ...(match.destination === undefined ? [] : address(`${ip} daddr`, match.destination)),
     ...(match.fragmented ? ['exthdr frag exists'] : []),
     ...(match.nd === undefined ? [] : ndParts(match.nd.type, match.nd.option)),
     ...(match.ndTarget === undefined ? [] : ndTarget(match.ndTarget)),
   ];
+}
+
+/** nft looks for ports and types in later fragments, too, where data is. */
+const FIRST_OF_FRAGMENTS = 'ip frag-off & 0x1fff == 0';
+
+function readsUpperLayer(match: Match): boolean {
+  const ports = [match.sourcePort, match.destinationPort, match.sourcePortNot, match.destinationPortNot];
+  return [...ports, match.type].some((field) => field !== undefined);
 }
 
 /**
@@ -168,10 +180,14 @@ const WELL_KNOWN: ReadonlySet<string> = new Set(
   ].map(formatPrefix),
 );
 
+/** The last octet of an IPv6 header, whatever it is: it has to be there. */
+const WHOLE_IPV6 = '@nh,312,8 & 0x0 == 0x0';
+
 function address(field: string, prefix: IpPrefix): readonly Part[] {
   if (prefix.length === 0) return [];
   const text = formatPrefix(prefix);
-  if (WELL_KNOWN.has(text)) return [`${field} ${text}`];
+  // Of a block, only its own octets are read.
+  if (WELL_KNOWN.has(text)) return [`${field} ${text}`, ...(field === 'ip6 daddr' ? [WHOLE_IPV6] : [])];
   const value = formatPrefix({ ...prefix, length: FAMILY_BITS[prefix.family] });
   return [isHost(prefix) ? { field, value } : { field, mask: maskText(prefix), value }];
 }

@@ -9,55 +9,57 @@ const FULL = 16;
  */
 const BRANCHES = [3, 4, 5, 6, 7, 9, 11, 13];
 
+/** A place in the tree of port names: what begins with a prefix. */
+interface Node {
+  readonly prefix: string;
+  readonly branches: readonly string[];
+  /** The ports that stand here. */
+  readonly ports: readonly string[];
+}
+
+/**
+ * The tree of names by which a frame gets to its port's chain in a few comparisons, however many ports
+ * there are. A port that comes is most often one more name at the end of one node.
+ *
+ * @param touching only the nodes on the way to this port, which has come, changed or gone.
+ */
+export function nameTree(ports: readonly string[], touching?: string, prefix = ''): readonly Node[] {
+  const length = BRANCHES.find((longer) => longer > prefix.length);
+  const branches = ports.length <= FULL || length === undefined ? [] : [...branchesAt(length, ports)];
+  const left = branches.length === 0 ? ports : ports.filter((port) => port.length <= (length ?? 0));
+  return [
+    { prefix, branches: branches.map(([branch]) => branch), ports: left },
+    ...branches
+      .filter(([branch]) => touching === undefined || touching.startsWith(branch))
+      .flatMap(([branch, members]) => nameTree(members, touching, branch)),
+  ];
+}
+
 export interface Dispatch {
   readonly root: string;
   /** The option that matches a port by name: `-i`, `-o`, `-m physdev --physdev-in`. */
   readonly option: string;
-  readonly ports: readonly string[];
+  readonly tree: readonly Node[];
   /** The chain that a port's frames go to. */
   readonly leaf: (port: string) => string;
 }
 
-/**
- * The chains of a tree over name prefixes that brings a frame to its port's chain in a few
- * comparisons, however many ports there are. A port that comes is most often one rule more at the end
- * of one chain.
- *
- * @param touching only the chains on the way to this port, which has come, changed or gone.
- */
-export function dispatchTree(dispatch: Dispatch, touching?: string): Chains {
-  return new Map(nodes(dispatch, { prefix: '', ports: dispatch.ports }, touching));
-}
-
-interface Node {
-  readonly prefix: string;
-  /** All that begin with the prefix. */
-  readonly ports: readonly string[];
-}
-
-function nodes(
-  dispatch: Dispatch,
-  { prefix, ports }: Node,
-  touching: string | undefined,
-): (readonly [string, readonly string[]])[] {
-  const { root, option, leaf } = dispatch;
-  const length = BRANCHES.find((longer) => longer > prefix.length);
-  const branches = ports.length <= FULL || length === undefined ? [] : branchesAt(length, ports);
-  const inBranch = new Set(branches.flatMap((branch) => branch.ports));
-  const rules = [
-    ...branches.map((branch) => `${option} ${branch.prefix}+ -j ${nodeChain(root, branch.prefix)}`),
-    ...ports.filter((port) => !inBranch.has(port)).map((port) => `${option} ${port} -j ${leaf(port)}`),
-  ];
-  return [
-    [nodeChain(root, prefix), rules],
-    ...branches
-      .filter((branch) => touching === undefined || touching.startsWith(branch.prefix))
-      .flatMap((branch) => nodes(dispatch, branch, touching)),
-  ];
+/** The tree as chains. */
+export function dispatchChains({ root, option, tree, leaf }: Dispatch): Chains {
+  const node = (prefix: string) => (prefix === '' ? root : `${root}:${prefix}+`);
+  return new Map(
+    tree.map(({ prefix, branches, ports }) => [
+      node(prefix),
+      [
+        ...branches.map((branch) => `${option} ${branch}+ -j ${node(branch)}`),
+        ...ports.map((port) => `${option} ${port} -j ${leaf(port)}`),
+      ],
+    ]),
+  );
 }
 
 /** Names no longer than a prefix stay where they are. */
-function branchesAt(length: number, ports: readonly string[]): readonly Node[] {
+function branchesAt(length: number, ports: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const branches = new Map<string, string[]>();
   for (const port of ports) {
     if (port.length <= length) continue;
@@ -66,9 +68,5 @@ function branchesAt(length: number, ports: readonly string[]): readonly Node[] {
     if (branch === undefined) branches.set(prefix, [port]);
     else branch.push(port);
   }
-  return [...branches].map(([prefix, members]) => ({ prefix, ports: members }));
-}
-
-function nodeChain(root: string, prefix: string): string {
-  return prefix === '' ? root : `${root}:${prefix}+`;
+  return branches;
 }

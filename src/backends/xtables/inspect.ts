@@ -39,7 +39,7 @@ function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables
 
 function ofPort(chain: string, drift: Drift): Drift {
   const port = portOf(chain);
-  return port === undefined ? drift : { ...drift, port };
+  return port === undefined ? drift : { ...drift, ports: [port] };
 }
 
 /** A rule in front of our hook could accept what we would drop. */

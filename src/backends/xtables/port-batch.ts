@@ -38,7 +38,7 @@ export function portBatch(change: PortChange, untouched: boolean): Batch {
 function sharedWithOthers(before: GuardedHost, { port, after }: PortChange): Tables {
   const guarded = after.ports.get(port);
   const hasTwin =
-    guarded !== undefined && [...before.ports.values()].some(({ form }) => form === guarded.form);
+    guarded !== undefined && [...before.ports.values()].some(({ form }) => form() === guarded.form());
   if (!hasTwin) return NO_TABLES;
   const own = mergeTables(portChains(port, guarded.policy()));
   return mapTables((name) => new Map([...own[name]].filter(([chain]) => isShared(chain))));

@@ -1,6 +1,6 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { type Guard, guardOf } from '../../rules/guard.ts';
-import type { Match, RuleSet, Stage, Verdict } from '../../rules/rule.ts';
+import type { Match, Rule, RuleSet, Stage, Verdict } from '../../rules/rule.ts';
 import { restrictsDom0 } from '../../rules/to-dom0.ts';
 import { type Chains, portChain, ROOT, reasonChain, sharedChain, type Tables } from './chains.ts';
 import { ebtablesMatch, ebtablesUnless } from './ebtables-match.ts';
@@ -136,7 +136,7 @@ const MARKED_DROPS = 'x';
 
 /** The stages of one family. What comes behind the last stage of the port's own is shared, as one chain. */
 function familyParts(way: Direction, family: Family, short: string): readonly Rendered[] {
-  const stages = way.stages[family];
+  const stages = way.stages[family].map(withoutNeedless);
   const { accept } = way;
   const match = (terms: Match) => ebtablesMatch(terms, family);
   const own = stages.findLastIndex((stage) => !isShared(stage) && !isDeferred(stage));
@@ -212,6 +212,14 @@ function renderOwn(way: Direction, stage: Stage, family?: readonly [Family, stri
   const match = (terms: Match) => ebtablesMatch(terms, family?.[0]);
   const dialect = { match, unless: ebtablesUnless, accept: accept(family?.[0]) };
   return renderStage(stage, portChain(root, port, `${prefix}${SHORT[stage.name]}`), dialect);
+}
+
+/** ebtables finds no protocol but 44 in a later fragment: rules about another one need not be kept from it. */
+function withoutNeedless(stage: Stage): Stage {
+  const isKept = ({ match, verdict }: Rule) => match.protocol !== 'later-fragment' || verdict !== 'pass';
+  const rules = stage.rules.filter(isKept);
+  const others = rules.every(({ match }) => typeof match.protocol === 'number');
+  return others && stage.otherwise === 'pass' ? { ...stage, rules } : stage;
 }
 
 function isShared(stage: Stage): stage is Stage & { shared: string } {

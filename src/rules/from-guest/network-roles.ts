@@ -68,8 +68,11 @@ export function networkRolesIpv4(policy: GuardPolicy): Stage<'network-roles'> {
 }
 
 export function networkRolesIpv6(policy: GuardPolicy): Stage<'network-roles'> {
-  return stage(policy, [...withheld(policy, IPV6), ...dhcpClient(policy, 547)]);
+  return stage(policy, [LATER_FRAGMENT, ...withheld(policy, IPV6), ...dhcpClient(policy, 547)]);
 }
+
+/** What it is, its first fragment says. */
+const LATER_FRAGMENT = pass({ protocol: 'later-fragment' });
 
 function stage({ roles, dhcp }: GuardPolicy, rules: readonly Rule[]): Stage<'network-roles'> {
   const shared = [...roles.map((role) => role[0]).sort(), ...(dhcp ? ['c'] : [])].join('');

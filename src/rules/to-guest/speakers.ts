@@ -1,5 +1,5 @@
 import { ICMPV6, only, PROTOCOL } from '../protocols.ts';
-import { drop, type Stage } from '../rule.ts';
+import { drop, pass, type Stage } from '../rule.ts';
 
 /** Who speaks for the network is an uplink, dom0 or a guest with a role: never another guest. */
 export const speakersIpv4: Stage<'speakers'> = {
@@ -16,6 +16,8 @@ export const speakersIpv4: Stage<'speakers'> = {
 export const speakersIpv6: Stage<'speakers'> = {
   name: 'speakers',
   rules: [
+    // What it is, its first fragment says.
+    pass({ protocol: 'later-fragment' }),
     drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, sourcePort: only(547) }),
     drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, destinationPort: only(546) }),
     drop('router-advert', {

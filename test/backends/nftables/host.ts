@@ -27,7 +27,7 @@ export function hostWith(policies: Readonly<Record<string, GuardPolicy>>): Guard
     ports: new Map(
       Object.entries(policies).map(([port, policy]) => [
         port,
-        { restricted: false, form: '', policy: () => policy },
+        { restricted: false, form: () => '', policy: () => policy },
       ]),
     ),
     untrustedPorts: [],
