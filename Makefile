@@ -6,6 +6,7 @@ scripts := /etc/xen/scripts
 bash_completion := /usr/share/bash-completion/completions
 zsh_completion := /usr/share/zsh/vendor-completions
 man := /usr/share/man
+units := /usr/lib/systemd/system
 
 # Each list is what `apt-get install` gets, without what is only recommended.
 build_packages := ca-certificates g++ gcc make python3
@@ -18,7 +19,7 @@ stamps := build/stamps
 modules := $(stamps)/modules
 bundles := $(stamps)/bundles
 deb := build/deb
-sources := $(shell find src scripts -type f 2>/dev/null) hotplug/vif-guard.conf
+sources := $(shell find src scripts -type f 2>/dev/null) hotplug/vif-guard.conf hotplug/hand-over.c
 
 # The headers that came with this node, rather than a download, for the two native addons.
 ifeq ($(shell command -v node):$(wildcard /usr/include/node/node.h),/usr/bin/node:/usr/include/node/node.h)
@@ -78,14 +79,17 @@ clean: ## remove what was built; the Debian packages and node modules stay
 
 install: build ## install below $(DESTDIR)/
 	install -d $(DESTDIR)$(libdir)/hotplug $(DESTDIR)$(libdir)/dist $(DESTDIR)$(libdir)/scripts $(DESTDIR)$(scripts) $(DESTDIR)/usr/sbin \
-	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion) $(DESTDIR)$(man)/man5 $(DESTDIR)$(man)/man8
+	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion) $(DESTDIR)$(man)/man5 $(DESTDIR)$(man)/man8 \
+	  $(DESTDIR)$(units)
 	install -m 755 hotplug/vif-guard hotplug/vifguard $(DESTDIR)$(libdir)/hotplug
 	install -m 644 dist/* $(DESTDIR)$(libdir)/dist
+	install -m 755 dist/hand-over $(DESTDIR)$(libdir)/dist
 	install -m 644 scripts/code-cache.cjs $(DESTDIR)$(libdir)/scripts
 	install -m 644 build/completion/vifguard $(DESTDIR)$(bash_completion)
 	install -m 644 build/completion/_vifguard $(DESTDIR)$(zsh_completion)
 	install -m 644 build/man/man5/* $(DESTDIR)$(man)/man5
 	install -m 644 build/man/man8/* $(DESTDIR)$(man)/man8
+	install -m 644 hotplug/vifguard.service $(DESTDIR)$(units)
 	[ -e $(DESTDIR)/etc/xen/vif-guard.conf ] || install -m 644 hotplug/vif-guard.conf $(DESTDIR)/etc/xen
 	ln -sfn $(libdir)/hotplug/vif-guard $(DESTDIR)$(scripts)/vif-guard
 	ln -sfn $(libdir)/hotplug/vifguard $(DESTDIR)/usr/sbin/vifguard
@@ -112,5 +116,6 @@ $(modules): package.json package-lock.json Makefile
 
 $(bundles): $(modules) $(sources)
 	node scripts/build.js
+	gcc -O2 -Wall -Wextra -Werror -o dist/hand-over hotplug/hand-over.c
 	npx --no-install tsx scripts/documents.ts build
 	@mkdir -p $(@D) && touch $@

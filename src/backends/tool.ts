@@ -15,6 +15,15 @@ const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 /** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
 const TIMEOUT_MS = 12_000;
 
+/** The last processes started. */
+const started = new Set<number>();
+const REMEMBERED = 64;
+
+/** Whether it is, or was not long ago, a tool that this process has run. */
+export function isOwnTool(pid: number): boolean {
+  return started.has(pid);
+}
+
 export interface Tool {
   readonly program: string;
   readonly args: readonly string[];
@@ -33,10 +42,12 @@ export function runTool(tool: Tool): Promise<string> {
   const { program, args, input = '' } = tool;
   const options = { env: ENVIRONMENT, timeout: TIMEOUT_MS, maxBuffer: 1 << 28 };
   return new Promise((resolve, reject) => {
-    const { stdin } = execFile(program, args, options, (error, stdout, stderr) => {
+    const { stdin, pid } = execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(explain(tool, error, stderr));
     });
+    if (pid !== undefined) started.add(pid);
+    if (started.size > REMEMBERED) started.delete(started.values().next().value ?? 0);
     // A program that ends without reading says why by its exit status.
     stdin?.on('error', () => undefined).end(input);
   });

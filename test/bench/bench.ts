@@ -9,6 +9,7 @@ import { Crowd, writeDomainConfig } from './crowd.ts';
 import { EMPTY_NODE, type EventCosts, measure, measureEvents } from './event-time.ts';
 import { type Summary, summarize } from './statistics.ts';
 import { measureThroughput, prepareThroughput, type Throughput } from './throughput.ts';
+import { measureWatched } from './watched.ts';
 
 /** Xen's own hotplug script, as Debian ships it. */
 const VIF_BRIDGE = join(XEN_ROOT, 'etc/xen/scripts/vif-bridge');
@@ -68,6 +69,18 @@ async function compareEvents(visitor: Guest, guests: number): Promise<Comparison
   return [...events, ...empty];
 }
 
+/** Events while `vifguard watch` runs; most of their CPU time is its, and not counted with the script's. */
+async function compareWatched(): Promise<Comparison[]> {
+  const measured = await measureWatched({ peer: VIF_BRIDGE, crowds: [1, 1000], rounds: EVENT_ROUNDS });
+  return measured.flatMap(({ backend, guests, rounds }) =>
+    (['online', 'offline'] as const).map((event) => {
+      const what = `${event} with a watch, ${backend}, wall time`;
+      const values = rounds.map(({ peer, ours }) => ({ peer: peer[event].wall, ours: ours[event].wall }));
+      return compare({ what, guests, unit: 'ms' }, values);
+    }),
+  );
+}
+
 async function compareThroughput(unguarded: Guest, guarded: Guest, guests: number): Promise<Comparison[]> {
   const rounds = await repeat(THROUGHPUT_ROUNDS, async () => ({
     peer: await measureThroughput(unguarded),
@@ -97,7 +110,7 @@ async function attach(guest: Guest): Promise<void> {
   await prepareThroughput(guest);
 }
 
-async function bench(): Promise<void> {
+async function compareBare(): Promise<Comparison[]> {
   const { lab, guest: guarded } = await openLab();
   const { lab: plainLab, guest: unguarded } = await openLab(VIF_BRIDGE);
   const crowd = await Crowd.start(lab);
@@ -111,7 +124,7 @@ async function bench(): Promise<void> {
       if (guests !== 100) results.push(...(await compareEvents(visitor, guests)));
       results.push(...(await compareThroughput(unguarded, guarded, guests)));
     }
-    await report(results);
+    return results;
   } finally {
     await crowd.stop();
     await Promise.all([lab.stop(), plainLab.stop()]);
@@ -147,4 +160,4 @@ async function machine(): Promise<string> {
   return `${date}: ${cpus().length} x ${cpu?.model.trim()}, ${memory} GiB; Debian ${debian}, Linux ${release()}, node ${process.version}`;
 }
 
-await bench();
+await report([...(await compareBare()), ...(await compareWatched())]);

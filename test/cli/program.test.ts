@@ -21,6 +21,8 @@ for (const verb of [
   ['show'],
   ['explain'],
   ['check'],
+  ['reload'],
+  ['watch'],
   ['lint'],
   ['doctor'],
   ['enable'],
