@@ -155,6 +155,24 @@ const REGRESSIONS: readonly Regression[] = [
     due: ['gateway', 'dom0', 2],
   },
   {
+    name: 'half a Fragment header of a later fragment of UDP, which is none to its receiver',
+    sender: 1,
+    frame: f.ethernet(
+      { src: GUEST.mac, dst: f.BROADCAST },
+      f.ipv6({ src: GUEST.ip6, dst: 'ff02::1', nextHeader: 44 }, f.rawTransport(17, f.u8(17, 0, 0, 8))),
+    ),
+    due: ['gateway', 2],
+  },
+  {
+    name: 'two tags, the first of VID 0, the second cut short',
+    sender: 'gateway',
+    frame: f.ethernet(
+      { src: SECOND_ROUTER.mac, dst: f.BROADCAST },
+      f.rawNetwork(0x8100, f.u16(0, 0x8100, 0)),
+    ),
+    forbidden: [1, 2],
+  },
+  {
     name: 'an IPv6 header that ends within the destination, which might be a group',
     sender: 'gateway',
     frame: f.ethernet(
