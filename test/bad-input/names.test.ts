@@ -23,6 +23,13 @@ const DOMAINS = [
   '__proto__',
 ];
 
+const PORTS = [
+  { type: 'vif', vifname: '0-a.b_c-d.e_f-g' },
+  { type: 'vif_ioemu', vifname: '_9.8-7.6-54' },
+  { type: 'vif', vifname: 'constructor' },
+  { type: 'vif', vifname: '__proto__' },
+] as const;
+
 /** What no listing has when nothing of ours is left. */
 const OURS = /vg-|vifguard/;
 
@@ -53,31 +60,30 @@ for (const backend of BACKENDS) {
     t.is((await lab.exec('sh', ['-c', 'ls HERE /HERE'])).stdout, '');
   });
 
-  for (const { type, vifname } of [
-    { type: 'vif', vifname: '0-a.b_c-d.e_f-g' },
-    { type: 'vif_ioemu', vifname: '_9.8-7.6-54' },
-  ] as const) {
-    test(`${backend}: a port called ${vifname}, ${type}`, async (t) => {
-      const lab = await startLab(t, { backend });
-      await lab.writeHostConfig('dom0 = "icmp"');
-      const guest = await lab.guest({ domid: 1, name: 'web1', ip: '192.0.2.41', type, vifname });
+  test(`${backend}: ports with names as long as they may be, odd ones, and those of every object`, async (t) => {
+    const lab = await startLab(t, { backend });
+    await lab.writeHostConfig('dom0 = "icmp"');
+    for (const [index, { type, vifname }] of PORTS.entries()) {
+      const guest = await lab.guest({ domid: index + 1, ip: '192.0.2.41', type, vifname });
       const { exitCode, stderr } = await guest.online();
-      t.is(exitCode, 0, stderr);
-      const from = (src: string) =>
-        f.ethernet(
-          { src: guest.mac, dst: f.BROADCAST },
-          f.ipv4({ src, dst: '192.0.2.255' }, f.icmpEchoReply(f.marker())),
+      t.is(exitCode, 0, `${vifname}: ${stderr}`);
+      const nics = type === 'vif' ? [guest.nic] : [guest.nic, guest.emulatedNic];
+      for (const nic of nics) {
+        const frames = ['192.0.2.41', '192.0.2.42'].map((src) =>
+          f.ethernet(
+            { src: guest.mac, dst: f.BROADCAST },
+            f.ipv4({ src, dst: '192.0.2.255' }, f.icmpEchoReply(f.marker())),
+          ),
         );
-      const frames = [from('192.0.2.41'), from('192.0.2.42')];
-      for (const nic of type === 'vif' ? [guest.nic] : [guest.nic, guest.emulatedNic]) {
-        t.deepEqual(await guest.arrivals(frames, [lab.gateway, lab.dom0], nic), [
-          [true, false],
-          [true, false],
-        ]);
+        const only = [true, false];
+        t.deepEqual(await guest.arrivals(frames, [lab.gateway, lab.dom0], nic), [only, only], vifname);
       }
-      t.is((await vifguard(lab, ['check'])).exitCode, 0);
-      t.is((await guest.offline()).exitCode, 0);
-      t.notRegex((await lab.residue()).nftables?.join('\n') ?? '', OURS);
-    });
-  }
+      const checked = await vifguard(lab, ['check']);
+      t.is(checked.exitCode, 0, `${vifname}: ${checked.stdout}${checked.stderr}`);
+      t.is((await guest.online()).exitCode, 0, `${vifname}, twice`);
+      t.is((await guest.offline()).exitCode, 0, vifname);
+      await guest.forget();
+      t.notRegex((await lab.residue()).nftables?.join('\n') ?? '', OURS, vifname);
+    }
+  });
 }
