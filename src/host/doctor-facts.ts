@@ -102,7 +102,7 @@ async function tryRules(backend: BackendName): Promise<Outcome> {
   const bridges = new Map([['xenbr0', { address: '02:00:00:00:00:01' }]]);
   const host = {
     bridges,
-    ports: new Map([['vif1.0', { restricted: true, policy: () => SAMPLE }]]),
+    ports: new Map([['vif1.0', { restricted: true, form: () => '', policy: () => SAMPLE }]]),
     untrustedPorts: [],
   };
   try {

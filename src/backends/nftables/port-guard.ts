@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { type Guard, guardOf, provenanceOf } from '../../rules/guard.ts';
-import type { RuleSet, Stage } from '../../rules/rule.ts';
+import { accept, type Match, type RuleSet, type Stage } from '../../rules/rule.ts';
 import { ACCEPT_IPV6 } from './base-chains.ts';
 import type { Family } from './match.ts';
 import { type Place, renderStage } from './stage-chains.ts';
@@ -80,10 +80,10 @@ function modeTable(mode: 'unlocked' | 'disabled'): Table {
   return { chains: new Map([chain('from'), chain('to')]), sets: new Map(), elements: new Map() };
 }
 
-function lockedTable(port: string, { fromGuest, toGuest, toDom0 }: RuleSet): Table {
+function lockedTable(port: string, { fromGuest, toGuest, shortCuts, toDom0 }: RuleSet): Table {
   return mergeTables([
-    wayTable({ way: 'from', port, stages: fromGuest }),
-    wayTable({ way: 'to', port, stages: toGuest }),
+    wayTable({ way: 'from', port, shortCuts: shortCuts.fromGuest, stages: fromGuest }),
+    wayTable({ way: 'to', port, shortCuts: shortCuts.toGuest, stages: toGuest }),
     chainTable([toDom0], { way: 'from', name: `${CLASS}/to-dom0`, port, accept: 'accept' }),
   ]);
 }
@@ -101,19 +101,27 @@ const FAMILIES: readonly (readonly [Family, string])[] = [
 interface WayStages {
   readonly way: Way;
   readonly port: string;
+  readonly shortCuts: readonly Match[];
   readonly stages: { readonly [key in 'link' | Family]: readonly Stage[] };
 }
 
-function wayTable({ way, port, stages }: WayStages): Table {
+function wayTable({ way, port, shortCuts, stages }: WayStages): Table {
   const name = `${CLASS}/${way}`;
+  const acceptOf = (family: Family) =>
+    way === 'from' && family === 'ipv6' ? `goto ${ACCEPT_IPV6}` : 'accept';
+  const cuts = FAMILIES.map(([family]) => {
+    const rules = shortCuts.filter(({ etherType }) => etherType === family).map(accept);
+    const place = { way, port, name: `${name}/short-cut/${family}`, family, accept: acceptOf(family) };
+    return renderStage({ name: 'short-cut', rules, otherwise: 'pass' }, place);
+  });
   const dispatch = FAMILIES.map(([family, match]) => `${match} goto ${name}/${family}`);
   const otherwise = `goto ${dropChain(way, 'ethertype')}`;
-  const families = FAMILIES.map(([family]) => {
-    const accept = way === 'from' && family === 'ipv6' ? `goto ${ACCEPT_IPV6}` : 'accept';
-    return chainTable(stages[family], { way, port, name: `${name}/${family}`, family, accept });
-  });
+  const families = FAMILIES.map(([family]) =>
+    chainTable(stages[family], { way, port, name: `${name}/${family}`, family, accept: acceptOf(family) }),
+  );
   const link = chainTable(stages.link, { way, port, name, accept: 'accept' }, [...dispatch, otherwise]);
-  return mergeTables([link, ...families]);
+  const chain = { rules: [...cuts.flatMap(({ rules }) => rules), ...(link.chains.get(name)?.rules ?? [])] };
+  return mergeTables([link, ...families, ...cuts, { ...EMPTY_TABLE, chains: new Map([[name, chain]]) }]);
 }
 
 /** @param end what becomes of frames that come through all stages. */
