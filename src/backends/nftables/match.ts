@@ -122,12 +122,8 @@ function ipParts(match: Match, family: 'ipv4' | 'ipv6'): readonly Part[] {
     ...(match.destinationPort === undefined ? [] : [{ field: 'th dport', ranges: [match.destinationPort] }]),
     // As ebtables does: a header too short for both ports has none.
     ...(match.sourcePort === undefined || match.destinationPort !== undefined ? [] : ['th dport 0-65535']),
-    ...(match.sourcePortNot === undefined
-      ? []
-      : [{ field: 'th sport', ranges: outside(match.sourcePortNot) }]),
-    ...(match.destinationPortNot === undefined
-      ? []
-      : [{ field: 'th dport', ranges: outside(match.destinationPortNot) }]),
+    ...(match.sourcePortNot === undefined ? [] : [`th sport != ${rangeText(match.sourcePortNot)}`]),
+    ...(match.destinationPortNot === undefined ? [] : [`th dport != ${rangeText(match.destinationPortNot)}`]),
     // The same of a type: ebtables wants the checksum to be there, too.
     ...(match.type === undefined
       ? []
@@ -161,13 +157,9 @@ function protocolTerms(protocol: Match['protocol']): readonly Term[] {
   return [{ field: 'meta l4proto', ranges: [[protocol, protocol]] }];
 }
 
-/** Not by !=, as nft 1.0.6 makes one comparison of neighbours, and of two != that is another. */
-function outside([first, last]: Range): readonly Range[] {
-  const sides: readonly Range[] = [
-    [0, first - 1],
-    [last + 1, 65_535],
-  ];
-  return sides.filter(([from, to]) => from <= to);
+/** A range even of one: nft 1.0.6 makes one comparison of two with `!=`, so that one difference is enough. */
+function rangeText([first, last]: Range): string {
+  return `${first}-${last}`;
 }
 
 function typeField(protocol: Match['protocol']): string {
