@@ -33,7 +33,9 @@ export class Dom0 {
   }
 
   async write(path: string, text: string): Promise<void> {
-    await this.run(`mkdir -p "$(dirname '${path}')" && cat >'${path}' <<'END OF ${path}'\n${text}\nEND OF ${path}\n`);
+    await this.run(
+      `mkdir -p "$(dirname '${path}')" && cat >'${path}' <<'END OF ${path}'\n${text}\nEND OF ${path}\n`,
+    );
   }
 
   /** Runs a script until it succeeds. @throws XenTestError after `timeout` seconds. */
@@ -42,7 +44,8 @@ export class Dom0 {
     for (;;) {
       const { status, stdout, stderr } = await this.attempt(script);
       if (status === 0) return stdout.trimEnd();
-      if (Date.now() > end) throw new XenTestError(`"${script}" did not succeed in ${timeout} s: ${stderr}${stdout}`);
+      if (Date.now() > end)
+        throw new XenTestError(`"${script}" did not succeed in ${timeout} s: ${stderr}${stdout}`);
       await sleep(200);
     }
   }

@@ -9,8 +9,10 @@ import { XenTestError } from './error.ts';
 
 // Emulated throughout: /dev/kvm may be there and not usable. `qemu64`, as with `max` QEMU 7.2 loses SIMD registers
 // when Xen switches between its vcpus; no network device at all.
-const MACHINE = '-machine pc -cpu qemu64 -accel tcg,thread=multi -smp 2 -m 3072 -display none -nic none -no-reboot';
-const XEN = 'console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=2 spec-ctrl=no smap=0 noreboot';
+const MACHINE =
+  '-machine pc -cpu qemu64 -accel tcg,thread=multi -smp 2 -m 3072 -display none -nic none -no-reboot';
+const XEN =
+  'console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=2 spec-ctrl=no smap=0 noreboot';
 const LINUX = 'console=hvc0 quiet root=/dev/vda rw init=/usr/local/sbin/dom0-init';
 
 /** Nothing of a run outlives this, whatever becomes of the driver. */
@@ -74,7 +76,10 @@ export class Qemu {
     const answer = this.#answer(id, timeoutMs, script);
     this.#port?.write(`${id}\n`);
     const status = Number(await answer);
-    const [stdout, stderr] = await Promise.all([readFile(file('out'), 'utf8'), readFile(file('err'), 'utf8')]);
+    const [stdout, stderr] = await Promise.all([
+      readFile(file('out'), 'utf8'),
+      readFile(file('err'), 'utf8'),
+    ]);
     return { status, stdout, stderr };
   }
 
@@ -82,7 +87,8 @@ export class Qemu {
     let timer: NodeJS.Timeout | undefined;
     const answered = new Promise<string>((resolve) => this.#waiting.set(id, resolve));
     const late = new Promise<never>((_, reject) => {
-      const give = () => reject(new XenTestError(`no answer in ${timeoutMs / 1000} s: ${what}; see ${this.console}`));
+      const give = () =>
+        reject(new XenTestError(`no answer in ${timeoutMs / 1000} s: ${what}; see ${this.console}`));
       timer = setTimeout(give, timeoutMs);
       this.#process.then(() => reject(new XenTestError(`QEMU has ended: ${this.console} says more`)));
     });
@@ -103,7 +109,13 @@ function startProcess(directory: string) {
     ['-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=agent,name=agent'],
     ['-serial', `file:${at('console.log')}`, '-monitor', 'none'],
   ].flat();
-  const command = ['--signal=KILL', `${LIFETIME_SECONDS}`, 'qemu-system-x86_64', ...MACHINE.split(' '), ...devices];
+  const command = [
+    '--signal=KILL',
+    `${LIFETIME_SECONDS}`,
+    'qemu-system-x86_64',
+    ...MACHINE.split(' '),
+    ...devices,
+  ];
   return execa('timeout', command, { stdin: 'ignore', reject: false, cleanup: true, detached: false });
 }
 
