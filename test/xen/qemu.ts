@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,8 +16,8 @@ const XEN =
 const LINUX = 'console=hvc0 quiet root=/dev/vda rw init=/usr/local/sbin/dom0-init';
 
 /** Nothing of a run outlives this, whatever becomes of the driver. */
-const LIFETIME_SECONDS = 1800;
-const BOOT_SECONDS = 120;
+const LIFETIME_SECONDS = 3600;
+const BOOT_SECONDS = 300;
 
 /** A Xen in QEMU, and its dom0. */
 export class Qemu {
@@ -35,7 +35,8 @@ export class Qemu {
 
   /** Boots what image/build has made in `directory`. @throws XenTestError when dom0 does not come up. */
   static async boot(directory: string): Promise<Qemu> {
-    await rm(join(directory, 'share'), { recursive: true, force: true });
+    for (const name of ['share', 'commands.log'])
+      await rm(join(directory, name), { recursive: true, force: true });
     await mkdir(join(directory, 'share'));
     const qemu = new Qemu(directory);
     try {
@@ -75,7 +76,10 @@ export class Qemu {
     await writeFile(file('sh'), `${script}\n`);
     const answer = this.#answer(id, timeoutMs, script);
     this.#port?.write(`${id}\n`);
+    const start = performance.now();
     const status = Number(await answer);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    await appendFile(join(this.#directory, 'commands.log'), `${seconds} s, status ${status}: ${script}\n`);
     const [stdout, stderr] = await Promise.all([
       readFile(file('out'), 'utf8'),
       readFile(file('err'), 'utf8'),
