@@ -3,7 +3,7 @@ import { GATEWAY } from '../../lab/segment.ts';
 import type { Dom0 } from '../dom0.ts';
 import { Guest } from '../guest.ts';
 import type { Scenario } from '../scenario.ts';
-import { configure, expectGuarded, spec, station, WEB } from '../stations.ts';
+import { configure, expectGuarded, spec, station } from '../stations.ts';
 
 const TIMES = '/run/hotplug-times';
 
