@@ -12,7 +12,7 @@ export interface Result {
 export type Shell = (script: string, timeoutMs: number) => Promise<Result>;
 
 export interface RunOptions {
-  /** In seconds. */
+  /** In seconds of this machine. */
   readonly timeout?: number;
 }
 
@@ -21,7 +21,7 @@ export class Dom0 {
   constructor(readonly shell: Shell) {}
 
   /** Runs a script, however it ends. */
-  async attempt(script: string, { timeout = 90 }: RunOptions = {}): Promise<Result> {
+  async attempt(script: string, { timeout = 240 }: RunOptions = {}): Promise<Result> {
     return this.shell(script, timeout * 1000);
   }
 
@@ -39,7 +39,7 @@ export class Dom0 {
   }
 
   /** Runs a script until it succeeds. @throws XenTestError after `timeout` seconds. */
-  async until(script: string, { timeout = 30 }: RunOptions = {}): Promise<string> {
+  async until(script: string, { timeout = 120 }: RunOptions = {}): Promise<string> {
     const end = Date.now() + timeout * 1000;
     for (;;) {
       const { status, stdout, stderr } = await this.attempt(script);

@@ -51,11 +51,11 @@ async function fire(
   guest: Guest,
   sent: Volley,
 ): Promise<Readonly<Record<Place, (frame: f.Bytes) => boolean>>> {
-  const captures = PLACES.map((place) => `sleep 300 | ${CAPTURES[place]} >/run/capture-${place} &`);
+  const captures = PLACES.map((place) => `sleep 900 | ${CAPTURES[place]} >/run/capture-${place} &`);
   await dom0.run(`${captures.join('\n')}
     for place in ${PLACES.join(' ')}; do until grep -q ready /run/capture-$place; do sleep 0.1; done; done`);
   const count = framesOf(sent).length;
-  const answers = await guest.run('frames inject eth0 </volley | sort | uniq -c', { timeout: 240 });
+  const answers = await guest.run('frames inject eth0 </volley | sort | uniq -c', { timeout: 400 });
   assert.equal(answers.replace(/\s+/g, ' ').trim(), `1 ready ${count} sent`);
   const fence = f.toHex(sent.fence);
   const arrived = PLACES.map((place) => `until grep -q ${fence} /run/capture-${place}; do sleep 0.2; done`);

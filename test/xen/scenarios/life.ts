@@ -5,7 +5,7 @@ import { expectNothingLeft } from '../residue.ts';
 import type { Scenario } from '../scenario.ts';
 import { configure, expectGuarded, speaksAsAnother, spec, WEB } from '../stations.ts';
 
-const RESTORE_SECONDS = 180;
+const RESTORE_SECONDS = 400;
 
 /** From `xl create` to the end of a domain. */
 export const LIFE: readonly Scenario[] = [
