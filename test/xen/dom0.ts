@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { XenTestError } from './error.ts';
 
 /** How a shell script ended, and what it printed. */
@@ -38,15 +37,8 @@ export class Dom0 {
     );
   }
 
-  /** Runs a script until it succeeds. @throws XenTestError after `timeout` seconds. */
-  async until(script: string, { timeout = 120 }: RunOptions = {}): Promise<string> {
-    const end = Date.now() + timeout * 1000;
-    for (;;) {
-      const { status, stdout, stderr } = await this.attempt(script);
-      if (status === 0) return stdout.trimEnd();
-      if (Date.now() > end)
-        throw new XenTestError(`"${script}" did not succeed in ${timeout} s: ${stderr}${stdout}`);
-      await sleep(200);
-    }
+  /** Runs a script again and again until it succeeds. @throws XenTestError when it does not in time. */
+  async until(script: string, options: RunOptions = {}): Promise<void> {
+    await this.run(`until ${script}; do sleep 0.3; done`, options);
   }
 }

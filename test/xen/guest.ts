@@ -87,24 +87,24 @@ export class Guest {
     return output;
   }
 
-  async attempt(
-    command: string,
-    { timeout = 120 }: RunOptions = {},
-  ): Promise<{ status: number; output: string }> {
-    const id = await this.type(command);
-    const wait = `until grep -q '^@@end ${id} ' ${this.#log}; do sleep 0.1; done`;
-    const script = `${wait}; tr -d '\\r' <${this.#log} | sed -n '/^@@begin ${id}$/,/^@@end ${id} /p'`;
-    const lines = (await this.dom0.run(script, { timeout })).split('\n');
+  async attempt(command: string, options: RunOptions = {}): Promise<{ status: number; output: string }> {
+    const { id, script } = this.#typing(command);
+    const wait = `until grep -q '^@@end ${id} ' ${this.#log}; do sleep 0.3; done`;
+    const show = `tr -d '\\r' <${this.#log} | sed -n '/^@@begin ${id}$/,/^@@end ${id} /p'`;
+    const lines = (await this.dom0.run(`${script}\n${wait}\n${show}`, options)).split('\n');
     return { status: Number(lines.at(-1)?.split(' ')[2]), output: lines.slice(1, -1).join('\n') };
   }
 
   /** Gives the guest a line to run without waiting for its end. */
-  async type(command: string): Promise<string> {
+  async type(command: string): Promise<void> {
+    await this.dom0.run(this.#typing(command).script);
+  }
+
+  #typing(command: string): { readonly id: string; readonly script: string } {
     commands += 1;
     const id = `c${commands}`;
     const console = `$(xenstore-read /local/domain/$(xl domid ${this.name})/console/tty)`;
-    await this.dom0.run(`cat >"${console}" <<'END OF COMMAND'\n${id} ${command}\nEND OF COMMAND`);
-    return id;
+    return { id, script: `cat >"${console}" <<'END OF COMMAND'\n${id} ${command}\nEND OF COMMAND` };
   }
 
   /** Whether the guest gets an answer from `address`. */
