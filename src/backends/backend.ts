@@ -5,6 +5,8 @@ import type { Reason } from '../rules/reason.ts';
 export interface GuardedPort {
   /** Whether the policy limits what the port's frames may do in dom0: known without decoding it. */
   readonly restricted: boolean;
+  /** The same for ports whose policies differ in nothing but what is the guest's own. */
+  readonly form: () => string;
   /** Asked for only when the port's own rules are written. */
   readonly policy: () => GuardPolicy;
 }
@@ -18,13 +20,13 @@ export interface GuardedHost {
   readonly untrustedPorts: readonly string[];
 }
 
-/** A port that comes (no `before`), changes, or goes (no `after`), and the host's other ports. */
+/** A port that comes, changes, or goes: the host without it or with what it was, and the host then. */
 export interface PortChange {
-  /** Without the port itself. */
-  readonly host: GuardedHost;
   readonly port: string;
-  readonly before: GuardedPort | undefined;
-  readonly after: GuardedPort | undefined;
+  readonly before: GuardedHost;
+  readonly after: GuardedHost;
+  /** Where the backend may keep what it has to remember: the network namespace's state directory. */
+  readonly directory: string;
 }
 
 /** One difference between what the kernel holds and what it should hold. */
@@ -56,12 +58,14 @@ export interface Backend {
   /**
    * Writes everything for a host anew, whatever the kernel holds: other ports, which the caller has
    * closed, have no rules any more.
+   *
+   * @param directory see PortChange.
    */
-  applyHost(host: GuardedHost): Promise<void>;
+  applyHost(host: GuardedHost, directory: string): Promise<void>;
   /** The ports that the kernel holds rules for. */
   ports(): Promise<readonly string[]>;
   /** Takes everything of ours out of the kernel. */
-  removeAll(): Promise<void>;
+  removeAll(directory: string): Promise<void>;
   /**
    * What differs from what the kernel should hold; changes nothing.
    *
@@ -72,12 +76,4 @@ export interface Backend {
   list(port: string): Promise<string>;
   /** What has been dropped, by port. */
   drops(): Promise<ReadonlyMap<string, Drops>>;
-}
-
-/** The host once a change is made. */
-export function hostAfter({ host, port, after }: PortChange): GuardedHost {
-  return {
-    ...host,
-    ports: new Map([...host.ports, ...(after === undefined ? [] : [[port, after] as const])]),
-  };
 }

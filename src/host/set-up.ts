@@ -44,7 +44,7 @@ export async function setUpHost(): Promise<SetUp> {
       const done = [
         ...loaded,
         ...(await closePortsWithoutRecord(rtnetlink, directory, state)),
-        ...(await writeTables(state)),
+        ...(await writeTables(state, directory)),
         ...(await callIp6tables(rtnetlink, state)),
         ...(await restoreLayers(rtnetlink, state)),
       ];
@@ -66,10 +66,13 @@ async function closePortsWithoutRecord(
   return ports.map((port) => `${port}: closed, as its record is lost; restart the guest`);
 }
 
-async function writeTables({ registry, drift = [], untrustedPorts }: HostState): Promise<string[]> {
+async function writeTables(
+  { registry, drift = [], untrustedPorts }: HostState,
+  directory: string,
+): Promise<string[]> {
   if (drift.length === 0) return [];
   const backend = await loadBackend(registry.backend);
-  await backend.applyHost(guardedHost(registry, untrustedPorts));
+  await backend.applyHost(guardedHost(registry, untrustedPorts), directory);
   return [`packet filter: written (${drift.length} ${drift.length === 1 ? 'difference' : 'differences'})`];
 }
 

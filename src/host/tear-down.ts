@@ -35,7 +35,7 @@ export async function tearDownHost(): Promise<boolean> {
         ({ name, master }) => Object.hasOwn(registry.ports, name) || (master !== undefined && held.has(name)),
       );
       refuseAttached(registry, new Set(attached.map(({ name }) => name)));
-      await backend.removeAll();
+      await backend.removeAll(directory);
       if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, registry.bridges);
     } finally {
       await rtnetlink.close();

@@ -15,8 +15,8 @@ export function matches(match: Match, frame: Frame, provenance?: Provenance): bo
     is(match.etherType, (etherType) => frame.etherType === etherType) &&
     is(match.arp, (arp) => frame.arp !== undefined && isArp(frame.arp, arp)) &&
     isPacket(match, frame) &&
-    is(match.fromPeer, () => provenance?.peer === true) &&
-    is(match.fromIsolated, () => provenance?.isolated === true)
+    is(match.fromPeer, (peer) => (provenance?.peer === true) === peer) &&
+    is(match.fromIsolated, (isolated) => (provenance?.isolated === true) === isolated)
   );
 }
 
@@ -45,7 +45,11 @@ function isArp(arp: Arp, match: NonNullable<Match['arp']>): boolean {
 
 function isPacket(match: Match, { ipv4, ipv6 }: Frame): boolean {
   const { source, destination, protocol, sourcePort, destinationPort, type } = match;
-  const asksForIp = [source, destination, protocol, sourcePort, destinationPort, type, match.fragmented];
+  const outside = [match.sourcePortNot, match.destinationPortNot];
+  const asksForIp = [
+    ...[source, destination, protocol, sourcePort, destinationPort, type, match.fragmented],
+    ...outside,
+  ];
   const asksForNd = match.nd !== undefined || match.ndTarget !== undefined;
   if (asksForIp.every((field) => field === undefined) && !asksForNd) return true;
   if (ipv4 !== undefined) return isIpv4(ipv4, match);
@@ -87,12 +91,18 @@ function isUpperLayer(upper: UpperLayer | undefined, match: Match): boolean {
   return (
     is(sourcePort, (range) => isInRange(upper?.sourcePort, range)) &&
     is(destinationPort, (range) => isInRange(upper?.destinationPort, range)) &&
+    is(match.sourcePortNot, (range) => isOutside(upper?.sourcePort, range)) &&
+    is(match.destinationPortNot, (range) => isOutside(upper?.destinationPort, range)) &&
     is(type, (range) => isInRange(upper?.type, range))
   );
 }
 
 function isInRange(value: number | undefined, [first, last]: Range): boolean {
   return value !== undefined && value >= first && value <= last;
+}
+
+function isOutside(value: number | undefined, range: Range): boolean {
+  return value !== undefined && !isInRange(value, range);
 }
 
 function isWithin(family: IpFamily, address: bigint | undefined, prefix: IpPrefix): boolean {

@@ -1,7 +1,7 @@
 import native from 'syscall-napi';
 
 /** The system calls that Node has no function for. */
-export type SystemCall = 'flock' | 'getsockname' | 'setsockopt' | 'sendto' | 'ioctl';
+export type SystemCall = 'flock' | 'getsockname' | 'ioctl' | 'recvfrom' | 'sendto' | 'setsockopt' | 'socket';
 
 /**
  * Calls the kernel on this thread; use it for what does not block.

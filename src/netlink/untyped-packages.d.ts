@@ -33,8 +33,10 @@ declare module 'syscall-napi' {
     readonly __NR_flock: bigint;
     readonly __NR_getsockname: bigint;
     readonly __NR_ioctl: bigint;
+    readonly __NR_recvfrom: bigint;
     readonly __NR_sendto: bigint;
     readonly __NR_setsockopt: bigint;
+    readonly __NR_socket: bigint;
     readonly syscall: { sync(number: bigint, ...args: (bigint | Buffer)[]): bigint };
   };
   export default native;

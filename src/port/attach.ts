@@ -10,7 +10,7 @@ import type { VifRecord } from '../xenstore/vif-record.ts';
 import { bridgeLayer, joinBridge } from './bridge-layer.ts';
 import { refuseConflict } from './claims.ts';
 import { close, closeLink } from './detach.ts';
-import { guardedHost, guardedPort } from './guarded-host.ts';
+import { guardedHost } from './guarded-host.ts';
 import { findBridge, findPort, portMtu, portName } from './port.ts';
 import {
   backendOf,
@@ -161,15 +161,15 @@ async function claim({ directory }: Attachment, { name, bridge, registry, entry 
   return claimed;
 }
 
-async function filter({ rtnetlink, config }: Attachment, found: Found, claimed: Registry): Promise<void> {
-  const { name, bridge, registry, backend, entry } = found;
+async function filter(attachment: Attachment, found: Found, claimed: Registry): Promise<void> {
+  const { rtnetlink, config, directory } = attachment;
+  const { name, bridge, registry, backend } = found;
   if (backend.bridgeNetfilter) await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: true });
-  const known = registry.ports[name];
   await backend.applyPort({
-    host: guardedHost(claimed, config.untrustedPorts, name),
     port: name,
-    before: known === undefined ? undefined : guardedPort(known),
-    after: guardedPort(entry),
+    before: guardedHost(registry, config.untrustedPorts),
+    after: guardedHost(claimed, config.untrustedPorts),
+    directory,
   });
 }
 

@@ -2,7 +2,7 @@ import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
-import { guardedHost, guardedPort } from './guarded-host.ts';
+import { guardedHost } from './guarded-host.ts';
 import {
   type PortKind,
   type PortRecord,
@@ -59,10 +59,11 @@ export async function close({
   const backend = await loadBackend(registry.backend);
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
   if (Object.keys(kept.ports).length === 0 && !kept.pinned) {
-    await backend.removeAll();
+    await backend.removeAll(directory);
   } else {
-    const host = guardedHost(kept, config.untrustedPorts);
-    await backend.applyPort({ host, port, before: guardedPort(known), after: undefined });
+    const before = guardedHost(registry, config.untrustedPorts);
+    const after = guardedHost(kept, config.untrustedPorts);
+    await backend.applyPort({ port, before, after, directory });
   }
   if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, idle);
   await giveBack(rtnetlink, kept, known);

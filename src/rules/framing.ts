@@ -11,7 +11,6 @@ const UNTAGGED: readonly Rule[] = [
 /** No tag (IEEE 802.1Q, VID 0 included), no LLC, no bridge group (IEEE 802.1Q table 8-1). */
 export const framingFromGuest: Stage<'framing'> = {
   name: 'framing',
-  shared: 'frame',
   rules: [...UNTAGGED, drop('bridge-group', { etherDestination: BRIDGE_GROUPS })],
   otherwise: 'pass',
 };

@@ -8,6 +8,7 @@ import { sourceValidation } from './from-guest/source-validation.ts';
 import { unspecifiedIpv4, unspecifiedIpv6 } from './from-guest/unspecified-source.ts';
 import { upperLayer } from './from-guest/upper-layer.ts';
 import type { RuleSet } from './rule.ts';
+import { shortCuts } from './short-cuts.ts';
 import { dom0Access } from './to-dom0.ts';
 import { arpTarget } from './to-guest/arp-target.ts';
 import { destinationIpv4, destinationIpv6 } from './to-guest/destination.ts';
@@ -16,15 +17,16 @@ import { speakersIpv4, speakersIpv6 } from './to-guest/speakers.ts';
 
 /** The rules of a locked port, DESIGN section 5: every stage, in its order. */
 export function ruleSet(policy: GuardPolicy): RuleSet {
+  const roles = { ipv4: networkRolesIpv4(policy), ipv6: networkRolesIpv6(policy) };
   return {
     fromGuest: {
       link: [framingFromGuest, identity(policy)],
       arp: [arpSender(policy)],
-      ipv4: [unspecifiedIpv4(policy), sourceValidation(policy, 4), networkRolesIpv4(policy)],
+      ipv4: [unspecifiedIpv4(policy), sourceValidation(policy, 4), roles.ipv4],
       ipv6: [
         unspecifiedIpv6(policy),
         sourceValidation(policy, 6),
-        networkRolesIpv6(policy),
+        roles.ipv6,
         linkLocalFragments,
         ndMessage(policy),
         ndTarget(policy),
@@ -37,6 +39,7 @@ export function ruleSet(policy: GuardPolicy): RuleSet {
       ipv4: [speakersIpv4, destinationIpv4(policy)],
       ipv6: [speakersIpv6, destinationIpv6(policy)],
     },
+    shortCuts: shortCuts(policy, roles),
     toDom0: dom0Access(policy),
     provenance: { peer: policy.roles.length === 0, isolated: policy.peers === 'isolated' },
   };

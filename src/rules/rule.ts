@@ -40,6 +40,9 @@ export interface Match {
   readonly protocol?: number | 'complete' | 'later-fragment';
   readonly sourcePort?: Range;
   readonly destinationPort?: Range;
+  /** Ports outside of a range; that of a packet without ports is not. */
+  readonly sourcePortNot?: Range;
+  readonly destinationPortNot?: Range;
   /** ICMP, ICMPv6 or IGMP type, as `protocol` says. */
   readonly type?: Range;
   /** An IPv6 Fragment header is present. */
@@ -47,10 +50,10 @@ export interface Match {
   /** An ND message right behind the IPv6 header: hop limit 255, code 0, exactly these options. */
   readonly nd?: { readonly type: number; readonly option: NdOption };
   readonly ndTarget?: IpPrefix;
-  /** Where the frame comes from: a guest that may not speak for the network. */
-  readonly fromPeer?: true;
-  /** Where the frame comes from: an isolated guest. */
-  readonly fromIsolated?: true;
+  /** Whether the frame comes from a guest that may not speak for the network. */
+  readonly fromPeer?: boolean;
+  /** Whether the frame comes from an isolated guest. */
+  readonly fromIsolated?: boolean;
 }
 
 /** `pass` goes on to the next stage, `accept` ends the way. */
@@ -104,12 +107,22 @@ export interface Provenance {
 }
 
 /**
+ * What most frames are. The stages accept each frame that matches one of these, so a backend may ask
+ * for them first, and save such a frame the stages.
+ */
+export interface ShortCuts {
+  readonly fromGuest: readonly Match[];
+  readonly toGuest: readonly Match[];
+}
+
+/**
  * All rules of one port. A frame takes the stages of `link`, then those of its ethertype, and is
  * then accepted; any other ethertype is dropped.
  */
 export interface RuleSet {
   readonly fromGuest: FromGuest;
   readonly toGuest: ToGuest;
+  readonly shortCuts: ShortCuts;
   /** Judges frames from the guest that reach dom0's own stack. */
   readonly toDom0: Stage<'dom0-access'>;
   readonly provenance: Provenance;

@@ -30,8 +30,8 @@ interface Change {
 
 const REPAIRABLE: Readonly<Record<string, Change>> = {
   'a rule of a port deleted': {
-    command: 'ebtables -t nat -D vg-in:vif1.0 -j vg-in:vif1.0/id',
-    says: [/^ebtables nat vg-in:vif1\.0: missing: -A vg-in:vif1\.0 -j vg-in:vif1\.0\/id$/],
+    command: 'ebtables -t nat -D vg-in:vif1.0 -j vg-x:ethertype',
+    says: [/^ebtables nat vg-in:vif1\.0: missing: -A vg-in:vif1\.0 -j vg-x:ethertype$/],
   },
   'a port left out of the tree': {
     command: 'ebtables -t nat -D vg-in -i vif1.0 -j vg-in:vif1.0',

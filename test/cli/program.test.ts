@@ -23,6 +23,8 @@ for (const verb of [
   ['check'],
   ['lint'],
   ['doctor'],
+  ['enable'],
+  ['disable'],
   ['host'],
   ['host', 'up'],
   ['host', 'down'],

@@ -14,7 +14,10 @@ test('show has policy, flags, entries and rules as they are, and marks what diff
   t.regex(right.stdout, /^ +peers +isolated +other guests of the bridge/m);
   t.regex(right.stdout, /^ +link-local +eui64: fe80::216:3eff:fe00:200 /m);
   t.regex(right.stdout, /^ +00:16:3e:00:02:00 +static +static$/m);
-  t.regex(right.stdout, /^ +\[\d+:\d+\] -A vg-in:vif2\.0\/4\.src -p IPv4 --ip-src 192\.0\.2\.42 -j RETURN$/m);
+  t.regex(
+    right.stdout,
+    /^ +\[\d+:\d+\] -A vg-in:vif2\.0\/4 -p IPv4 --ip-src 192\.0\.2\.42 -j vg-s:4\.role-c/m,
+  );
   t.regex(right.stdout, /^Differences\n {2}none$/m);
   t.false(right.stdout.includes('differs'));
   t.regex((await vifguard(lab, ['show', 'vif1.0'])).stdout, /^ +vrrp +51 192\.0\.2\.201 +virtual routers/m);

@@ -13,7 +13,8 @@ const LISTINGS = {
   links: 'ip -o -d link show',
   qdiscs: 'tc qdisc show',
   sysctls: 'grep -rs . /proc/sys/net/bridge',
-  'state files': 'find /run -path /run/netns -prune -o -type f -print -exec cat {} +; echo',
+  'state files':
+    'find /run -path /run/netns -prune -o -type f -print ! -name generation -exec cat {} +; echo',
   'named namespaces': 'ls /run/netns',
 } as const;
 

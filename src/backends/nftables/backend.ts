@@ -1,4 +1,4 @@
-import { type Backend, type GuardedHost, type GuardedPort, hostAfter, type PortChange } from '../backend.ts';
+import type { Backend, GuardedHost, GuardedPort, PortChange } from '../backend.ts';
 import { RefusedRulesError } from '../tool.ts';
 import { hostTable } from './host-table.ts';
 import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './inspect.ts';
@@ -29,21 +29,22 @@ export const nftables: Backend = {
  * of its class.
  */
 async function applyPort(change: PortChange): Promise<void> {
-  const { host, port } = change;
+  const { port } = change;
   // The first port, or the first since the registry was lost: look at what is there.
-  if (host.ports.size === 0 && change.before === undefined) return await applyHost(hostAfter(change));
-  const before = guardOf(port, change.before);
-  const after = guardOf(port, change.after);
+  if (change.before.ports.size === 0) return await applyHost(change.after);
+  const stays = change.after.ports.has(port);
+  const before = guardOf(port, change.before.ports.get(port));
+  const after = guardOf(port, change.after.ports.get(port));
   const elements = {
     remove: difference(before.elements, after.elements),
-    add: mergeElements([after.elements, new Map([['peers', host.untrustedPorts.map(quoted)]])]),
-    ...(change.after === undefined ? { forget: port } : {}),
+    add: mergeElements([after.elements, new Map([['peers', change.after.untrustedPorts.map(quoted)]])]),
+    ...(stays ? {} : { forget: port }),
   };
-  const tables = change.after === undefined ? [EMPTY_TABLE] : [EMPTY_TABLE, after.classTable];
+  const tables = stays ? [EMPTY_TABLE, after.classTable] : [EMPTY_TABLE];
   for (const table of tables) {
     if (await isAccepted(changeScript({ ...elements, table }))) return;
   }
-  await applyHost(hostAfter(change));
+  await applyHost(change.after);
 }
 
 async function isAccepted(script: string): Promise<boolean> {

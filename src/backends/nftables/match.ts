@@ -49,7 +49,8 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
     ...(match.etherDestination === undefined ? [] : [etherDestination(match.etherDestination)]),
     ...(match.arp === undefined ? [] : arpParts(match.arp)),
     ...(family === 'ipv4' || family === 'ipv6' ? ipParts(match, family) : []),
-    ...(match.fromIsolated ? ['iifname @isolated'] : []),
+    ...(match.fromIsolated === undefined ? [] : [`iifname ${match.fromIsolated ? '' : '!= '}@isolated`]),
+    ...(match.fromPeer === false ? NOT_FROM_PEER : []),
   ];
   const found = {
     terms: parts.filter((part): part is Term => !isKey(part)),
@@ -61,6 +62,8 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
 
 /** Every vif that is not guarded counts as a peer. */
 const FROM_PEER = ['iifname @peers', 'iifname "vif*" iifname != @guests'];
+/** Fewer than those that are none, by the guests with roles. */
+const NOT_FROM_PEER = ['iifname != @peers', 'iifname != "vif*"'];
 
 type Part = Term | Key;
 
@@ -119,6 +122,8 @@ function ipParts(match: Match, family: 'ipv4' | 'ipv6'): readonly Part[] {
     ...(match.destinationPort === undefined ? [] : [{ field: 'th dport', ranges: [match.destinationPort] }]),
     // As ebtables does: a header too short for both ports has none.
     ...(match.sourcePort === undefined || match.destinationPort !== undefined ? [] : ['th dport 0-65535']),
+    ...(match.sourcePortNot === undefined ? [] : [`th sport != ${rangeText(match.sourcePortNot)}`]),
+    ...(match.destinationPortNot === undefined ? [] : [`th dport != ${rangeText(match.destinationPortNot)}`]),
     ...(match.type === undefined ? [] : [{ field: typeField(match.protocol), ranges: [match.type] }]),
     ...(match.source === undefined ? [] : address(`${ip} saddr`, match.source)),
     ...(match.destination === undefined ? [] : address(`${ip} daddr`, match.destination)),
@@ -138,6 +143,10 @@ function protocolTerms(protocol: Match['protocol']): readonly Term[] {
   if (protocol === 'complete') return ['meta l4proto != { 51, 59 }'];
   if (protocol === 'later-fragment') return ['ip6 version 6 frag frag-off != 0'];
   return [{ field: 'meta l4proto', ranges: [[protocol, protocol]] }];
+}
+
+function rangeText([first, last]: Range): string {
+  return first === last ? `${first}` : `${first}-${last}`;
 }
 
 function typeField(protocol: Match['protocol']): string {

@@ -1,9 +1,11 @@
-import { type Backend, type GuardedHost, hostAfter, type PortChange } from '../backend.ts';
+import type { Backend, GuardedHost, PortChange } from '../backend.ts';
 import { RefusedRulesError } from '../tool.ts';
-import { NO_TABLES, type TableName } from './chains.ts';
-import { HOOKS, hostTables, portTables } from './host-chains.ts';
+import { mapTables, NO_TABLES } from './chains.ts';
+import { changeTables, forgetGeneration } from './generation.ts';
+import { HOOKS, hostTables } from './host-chains.ts';
 import { readDrift, readDrops, readPortRules, readPorts } from './inspect.ts';
-import { HOOKED_ONCE, type Present, restoreInput } from './restore.ts';
+import { portBatch } from './port-batch.ts';
+import { type Present, restoreInput } from './restore.ts';
 import { chainsOf, readTables, restore } from './tools.ts';
 
 /** ebtables and ip6tables, in their nft variants. */
@@ -18,39 +20,34 @@ export const xtables: Backend = {
   drops: readDrops,
 };
 
-/** Only the port's chains and its branch of the trees are written. */
+/** Only the port's chains and its branch of the trees are written; the less, the better it is known what is there. */
 async function applyPort(change: PortChange): Promise<void> {
+  const { before, after, directory } = change;
   // The first port, or the first since the registry was lost: look at what is there.
-  if (change.host.ports.size === 0 && change.before === undefined) {
-    return await applyHost(hostAfter(change));
-  }
-  const { tables, gone } = portTables(change);
+  if (before.ports.size === 0) return await applyHost(after, directory);
   try {
-    await restore(restoreInput({ tables, present: { chains: gone, hooks: HOOKED_ONCE }, hooked: true }));
+    await changeTables(directory, (untouched) => restore(restoreInput(portBatch(change, untouched))));
   } catch (error) {
     if (!(error instanceof RefusedRulesError)) throw error;
-    await applyHost(hostAfter(change));
+    await applyHost(after, directory);
   }
 }
 
-async function applyHost(host: GuardedHost): Promise<void> {
-  await restore(restoreInput({ tables: hostTables(host), present: await readPresent(), hooked: true }));
+async function applyHost(host: GuardedHost, directory: string): Promise<void> {
+  await changeTables(directory, async () =>
+    restore(restoreInput({ tables: hostTables(host), present: await readPresent(), hooked: true })),
+  );
 }
 
-async function removeAll(): Promise<void> {
+async function removeAll(directory: string): Promise<void> {
   await restore(restoreInput({ tables: NO_TABLES, present: await readPresent(), hooked: false }));
+  await forgetGeneration(directory);
 }
 
 async function readPresent(): Promise<Present> {
   const tables = await readTables();
-  const chains = (name: TableName) => [...chainsOf(tables[name]).keys()];
   return {
-    chains: {
-      'ebtables filter': chains('ebtables filter'),
-      'ebtables nat': chains('ebtables nat'),
-      'ip6tables filter': chains('ip6tables filter'),
-      'ip6tables raw': chains('ip6tables raw'),
-    },
+    chains: mapTables((name) => [...chainsOf(tables[name]).keys()]),
     hooks: HOOKS.map(
       ({ table, chain, rule }) => tables[table].filter((line) => line === `-A ${chain} ${rule}`).length,
     ),

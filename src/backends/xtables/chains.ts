@@ -48,14 +48,18 @@ export function isShared(chain: string): boolean {
   return chain.startsWith('vg-s:');
 }
 
+/** One value for each table. */
+export function mapTables<T>(of: (name: TableName) => T): { readonly [name in TableName]: T } {
+  return {
+    'ebtables filter': of('ebtables filter'),
+    'ebtables nat': of('ebtables nat'),
+    'ip6tables filter': of('ip6tables filter'),
+    'ip6tables raw': of('ip6tables raw'),
+  };
+}
+
 export const NO_TABLES: Tables = mergeTables();
 
 export function mergeTables(...parts: readonly Partial<Tables>[]): Tables {
-  const merged = (name: TableName): Chains => new Map(parts.flatMap((part) => [...(part[name] ?? [])]));
-  return {
-    'ebtables filter': merged('ebtables filter'),
-    'ebtables nat': merged('ebtables nat'),
-    'ip6tables filter': merged('ip6tables filter'),
-    'ip6tables raw': merged('ip6tables raw'),
-  };
+  return mapTables((name) => new Map(parts.flatMap((part) => [...(part[name] ?? [])])));
 }

@@ -1,63 +1,72 @@
 import type { Chains } from './chains.ts';
 
+/** As many ports stand in one chain; above that it branches. */
+const FULL = 16;
+
 /**
- * The name lengths at which the tree branches. Two characters first, as odd vif names are rare; one
+ * The name lengths at which the tree branches. Three characters first, as odd vif names are rare; one
  * by one where domids count; then two by two, as the kernel allows 16 nested jumps in all.
  */
-const BRANCHES = [2, 4, 5, 6, 7, 9, 11, 13];
+const BRANCHES = [3, 4, 5, 6, 7, 9, 11, 13];
+
+/** A place in the tree of port names: what begins with a prefix. */
+interface Node {
+  readonly prefix: string;
+  readonly branches: readonly string[];
+  /** The ports that stand here. */
+  readonly ports: readonly string[];
+}
+
+/**
+ * The tree of names by which a frame gets to its port's chain in a few comparisons, however many ports
+ * there are. A port that comes is most often one more name at the end of one node.
+ *
+ * @param touching only the nodes on the way to this port, which has come, changed or gone.
+ */
+export function nameTree(ports: readonly string[], touching?: string, prefix = ''): readonly Node[] {
+  const length = BRANCHES.find((longer) => longer > prefix.length);
+  const branches = ports.length <= FULL || length === undefined ? [] : [...branchesAt(length, ports)];
+  const left = branches.length === 0 ? ports : ports.filter((port) => port.length <= (length ?? 0));
+  return [
+    { prefix, branches: branches.map(([branch]) => branch), ports: left },
+    ...branches
+      .filter(([branch]) => touching === undefined || touching.startsWith(branch))
+      .flatMap(([branch, members]) => nameTree(members, touching, branch)),
+  ];
+}
 
 export interface Dispatch {
   readonly root: string;
   /** The option that matches a port by name: `-i`, `-o`, `-m physdev --physdev-in`. */
   readonly option: string;
-  readonly ports: readonly string[];
+  readonly tree: readonly Node[];
   /** The chain that a port's frames go to. */
   readonly leaf: (port: string) => string;
 }
 
-/**
- * The chains of a tree over name prefixes that brings a frame to its port's chain in a few
- * comparisons, however many ports there are. A prefix has a chain when two ports or more begin with it.
- *
- * @param touching only the chains on the way to this port, which has come, changed or gone.
- */
-export function dispatchTree(dispatch: Dispatch, touching?: string): Chains {
-  const prefixes =
-    touching === undefined ? [...new Set(dispatch.ports.flatMap(prefixesOf))] : prefixesOf(touching);
-  const shared = prefixes
-    .map((prefix) => ({ prefix, below: below(dispatch.ports, prefix) }))
-    .filter((entry) => entry.below.length > 1);
-  const nodes = [{ prefix: '', below: dispatch.ports }, ...shared];
-  return new Map(nodes.map((entry) => [node(dispatch.root, entry.prefix), branches(dispatch, entry)]));
-}
-
-function prefixesOf(port: string): readonly string[] {
-  return BRANCHES.filter((length) => length < port.length).map((length) => port.slice(0, length));
-}
-
-/** The ports that go on from a prefix. */
-function below(ports: readonly string[], prefix: string): readonly string[] {
-  return ports.filter((port) => port.length > prefix.length && port.startsWith(prefix));
-}
-
-function node(root: string, prefix: string): string {
-  return prefix === '' ? root : `${root}:${prefix}+`;
-}
-
-function branches(
-  dispatch: Dispatch,
-  entry: { prefix: string; below: readonly string[] },
-): readonly string[] {
-  const { root, option, leaf } = dispatch;
-  const length = BRANCHES.find((longer) => longer > entry.prefix.length) ?? Number.POSITIVE_INFINITY;
-  const groups = new Map<string, string[]>();
-  for (const port of entry.below) {
-    const key = port.length > length ? `${port.slice(0, length)}+` : port;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [port]);
-    else group.push(port);
-  }
-  return [...groups].map(([key, [first = '', ...others]]) =>
-    others.length === 0 ? `${option} ${first} -j ${leaf(first)}` : `${option} ${key} -j ${root}:${key}`,
+/** The tree as chains. */
+export function dispatchChains({ root, option, tree, leaf }: Dispatch): Chains {
+  const node = (prefix: string) => (prefix === '' ? root : `${root}:${prefix}+`);
+  return new Map(
+    tree.map(({ prefix, branches, ports }) => [
+      node(prefix),
+      [
+        ...branches.map((branch) => `${option} ${branch}+ -j ${node(branch)}`),
+        ...ports.map((port) => `${option} ${port} -j ${leaf(port)}`),
+      ],
+    ]),
   );
+}
+
+/** Names no longer than a prefix stay where they are. */
+function branchesAt(length: number, ports: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const branches = new Map<string, string[]>();
+  for (const port of ports) {
+    if (port.length <= length) continue;
+    const prefix = port.slice(0, length);
+    const branch = branches.get(prefix);
+    if (branch === undefined) branches.set(prefix, [port]);
+    else branch.push(port);
+  }
+  return branches;
 }

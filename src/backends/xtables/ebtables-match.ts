@@ -1,11 +1,12 @@
 import { formatPrefix, type IpPrefix } from '../../address/ip.ts';
 import type { EtherType, Match, Range } from '../../rules/rule.ts';
-import { hex, MARK } from './marks.ts';
+import { bits, hex, MARK } from './marks.ts';
 
+/** By number: for a name the tool reads /etc/ethertypes, for every rule anew. */
 const ETHER_TYPE: Record<EtherType, string> = {
-  arp: 'ARP',
-  ipv4: 'IPv4',
-  ipv6: 'IPv6',
+  arp: '0x0806',
+  ipv4: '0x0800',
+  ipv6: '0x86dd',
   vlan: '0x8100',
   'service-vlan': '0x88a8',
   length: 'LENGTH',
@@ -32,13 +33,26 @@ export function ebtablesMatch(match: Match, context?: 'arp' | 'ipv4' | 'ipv6'): 
       : [`-d ${match.etherDestination.address}/${match.etherDestination.mask}`]),
     ...(match.arp === undefined ? [] : arpOptions(match.arp)),
     ...(etherType === 'ipv4' ? ipv4Options(match) : etherType === 'ipv6' ? ipv6Options(match) : []),
-    ...(match.fromPeer ? [markOption(MARK.peer)] : []),
-    ...(match.fromIsolated ? [markOption(MARK.isolated)] : []),
+    ...markOption([
+      [MARK.peer, match.fromPeer],
+      [MARK.isolated, match.fromIsolated],
+    ]),
   ].join(' ');
 }
 
-function markOption(mark: number): string {
-  return `--mark ${hex(mark)}/${hex(mark)}`;
+/** The frames that do not have one source MAC: every frame has a MAC. Undefined for any other match. */
+export function ebtablesUnless(match: Match): string | undefined {
+  const { etherSource, ...others } = match;
+  if (etherSource === undefined || Object.keys(others).length > 0) return undefined;
+  return `-s ! ${etherSource}`;
+}
+
+function markOption(
+  wanted: readonly (readonly [mark: number, set: boolean | undefined])[],
+): readonly string[] {
+  const asked = wanted.filter(([, set]) => set !== undefined);
+  const marks = (pairs: typeof asked) => hex(bits(...pairs.map(([mark]) => mark)));
+  return asked.length === 0 ? [] : [`--mark ${marks(asked.filter(([, set]) => set))}/${marks(asked)}`];
 }
 
 const ANY_MAC = '00:00:00:00:00:00/00:00:00:00:00:00';
@@ -92,10 +106,15 @@ function addressOptions(family: 'ip' | 'ip6', { source, destination }: Match): r
   return [...option('src', source), ...option('dst', destination)];
 }
 
-function portOptions(family: 'ip' | 'ip6', { sourcePort, destinationPort }: Match): readonly string[] {
+function portOptions(family: 'ip' | 'ip6', match: Match): readonly string[] {
   const option = (name: string, ports?: Range) =>
     ports === undefined ? [] : [`--${family}-${name} ${range(ports)}`];
-  return [...option('sport', sourcePort), ...option('dport', destinationPort)];
+  return [
+    ...option('sport', match.sourcePort),
+    ...option('dport', match.destinationPort),
+    ...option('sport !', match.sourcePortNot),
+    ...option('dport !', match.destinationPortNot),
+  ];
 }
 
 function range([first, last]: Range): string {

@@ -1,17 +1,7 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
-import type { GuardedHost, GuardedPort, PortChange } from '../backend.ts';
-import {
-  type ChainNames,
-  type Chains,
-  isShared,
-  mergeTables,
-  portChain,
-  ROOT,
-  reasonChain,
-  type TableName,
-  type Tables,
-} from './chains.ts';
-import { dispatchTree } from './dispatch.ts';
+import type { GuardedHost } from '../backend.ts';
+import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
+import { dispatchChains, nameTree } from './dispatch.ts';
 import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
 import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
 import { JUDGED, portChains } from './port-chains.ts';
@@ -38,45 +28,31 @@ export function hostTables(host: GuardedHost): Tables {
   return mergeTables(staticChains(), bridgeChains(host), ...ports, trees(host));
 }
 
-/** The chains that one port's change writes anew, and those that go with it. */
-export function portTables(change: PortChange): { tables: Tables; gone: ChainNames } {
-  const before = touchedBy(change, change.before);
-  const after = touchedBy(change, change.after);
-  const gone = (table: TableName) => [...before[table].keys()].filter((chain) => !after[table].has(chain));
-  return {
-    tables: after,
-    gone: {
-      'ebtables filter': gone('ebtables filter'),
-      'ebtables nat': gone('ebtables nat').filter((chain) => !isShared(chain)),
-      'ip6tables filter': gone('ip6tables filter'),
-      'ip6tables raw': gone('ip6tables raw'),
-    },
-  };
-}
-
-function touchedBy({ host, port }: PortChange, guarded: GuardedPort | undefined): Tables {
-  const ports = new Map([...host.ports, ...(guarded === undefined ? [] : [[port, guarded] as const])]);
+/** The chains that a host has for one port, and those on the way to it. */
+export function tablesOf(host: GuardedHost, port: string): Tables {
+  const guarded = host.ports.get(port);
   const own = guarded === undefined ? {} : portChains(port, guarded.policy());
-  return mergeTables(bridgeChains(host), own, trees({ ...host, ports }, port));
+  return mergeTables(bridgeChains(host), own, trees(host, port));
 }
 
 function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   const ports = [...host.ports.keys()];
   const restricted = ports.filter((port) => host.ports.get(port)?.restricted);
   const own = (root: string) => (port: string) => portChain(root, port);
-  const tree = (root: string, option: string, leaf = own(root), names = ports): Chains =>
-    dispatchTree({ root, option, ports: names, leaf }, touching);
+  const all = nameTree(ports, touching);
+  const chains = (root: string, option: string, leaf = own(root), tree = all): Chains =>
+    dispatchChains({ root, option, tree, leaf });
   return {
-    'ebtables nat': withEnds(tree(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
+    'ebtables nat': withEnds(chains(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
       head: [...host.bridges.values()].map(({ address }) => `-d ${address} ${markAs(MARK.host)}`),
       tail: [...host.untrustedPorts, 'vif+'].map((port) => `-i ${port} ${markAs(MARK.peer)}`),
     }),
     'ebtables filter': new Map([
-      ...tree(ROOT.toGuest, '-o'),
-      ...tree(ROOT.unfiltered, '-i', () => reasonChain('unfiltered')),
-      ...tree(ROOT.toDom0, '-i', own(ROOT.toDom0), restricted),
+      ...chains(ROOT.toGuest, '-o'),
+      ...chains(ROOT.unfiltered, '-i', () => reasonChain('unfiltered')),
+      ...chains(ROOT.toDom0, '-i', own(ROOT.toDom0), nameTree(restricted, touching)),
     ]),
-    'ip6tables raw': tree(ROOT.neighborDiscovery, '-m physdev --physdev-in'),
+    'ip6tables raw': chains(ROOT.neighborDiscovery, '-m physdev --physdev-in'),
   };
 }
 

@@ -1,9 +1,9 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { type Guard, guardOf } from '../../rules/guard.ts';
-import type { Match, RuleSet, Stage } from '../../rules/rule.ts';
+import type { Match, RuleSet, Stage, Verdict } from '../../rules/rule.ts';
 import { restrictsDom0 } from '../../rules/to-dom0.ts';
 import { type Chains, portChain, ROOT, reasonChain, sharedChain, type Tables } from './chains.ts';
-import { ebtablesMatch } from './ebtables-match.ts';
+import { ebtablesMatch, ebtablesUnless } from './ebtables-match.ts';
 import { ip6tablesMatch } from './ip6tables-match.ts';
 import { acceptMarks, bits, hex, MARK } from './marks.ts';
 import { MARKED, markedDrops, type Rendered, renderShared, renderStage } from './stage-chains.ts';
@@ -57,14 +57,23 @@ function modeChains(port: string, guard: Exclude<Guard, { mode: 'locked' }>): Pa
 
 function lockedChains(port: string, policy: GuardPolicy, rules: RuleSet): Partial<Tables> {
   const restricted = restrictsDom0(policy);
+  const marks = acceptMarks(rules.provenance, restricted);
   const fromGuest = direction({
     root: ROOT.fromGuest,
     port,
+    shortCuts: rules.shortCuts.fromGuest,
     stages: rules.fromGuest,
-    accept: (family) =>
-      acceptWith(bits(acceptMarks(rules.provenance, restricted), family === 'ipv6' ? MARK.upperLayer : 0)),
+    accept: (family) => acceptWith(bits(marks, family === 'ipv6' ? MARK.upperLayer : 0)),
+    key: hex(marks),
   });
-  const toGuest = direction({ root: ROOT.toGuest, port, stages: rules.toGuest, accept: () => '-j ACCEPT' });
+  const toGuest = direction({
+    root: ROOT.toGuest,
+    port,
+    shortCuts: rules.shortCuts.toGuest,
+    stages: rules.toGuest,
+    accept: () => '-j ACCEPT',
+    key: '',
+  });
   return {
     'ebtables nat': fromGuest,
     'ebtables filter': new Map([...toGuest, ...(restricted ? dom0Chain(port, rules) : [])]),
@@ -79,29 +88,34 @@ function acceptWith(marks: number): string {
 interface Direction {
   readonly root: string;
   readonly port: string;
+  readonly shortCuts: readonly Match[];
   readonly stages: { readonly [key in 'link' | Family]: readonly Stage[] };
   /** The target that ends the way of a frame with its acceptance. */
   readonly accept: (family?: Family) => string;
+  /** What tells `accept` from that of other ports, in names. */
+  readonly key: string;
 }
 
 function direction(way: Direction): Chains {
-  const { root, port, stages, accept } = way;
-  const link = stages.link.map((stage) => renderPart(way, stage));
+  const { root, port, shortCuts, stages, accept } = way;
+  const cuts = shortCuts.map((match) => `${ebtablesMatch(match)} ${accept(familyOf(match))}`);
+  const link = stages.link.map((stage) => renderOwn(way, stage));
   const families = FAMILIES.map(([family, short]) => {
-    const parts = stages[family].map((stage) => renderPart(way, stage, [family, short]));
+    const parts = familyParts(way, family, short);
     const chain = portChain(root, port, short);
     return {
       chain,
       call: `${ebtablesMatch({ etherType: family })} -j ${chain}`,
-      rules: [...parts.flatMap(({ rules }) => rules), ...(endsOpen(stages[family]) ? [accept(family)] : [])],
+      rules: parts.flatMap(({ rules }) => rules),
       chains: parts.flatMap(({ chains }) => [...chains]),
     };
   });
-  const shared = [stages.link, stages.arp, stages.ipv4, stages.ipv6].flat().filter(isShared);
+  const shared = [stages.arp, stages.ipv4, stages.ipv6].flat().filter(isShared);
   return new Map([
     [
       portChain(root, port),
       [
+        ...cuts,
         ...link.flatMap(({ rules }) => rules),
         ...families.map(({ call }) => call),
         `-j ${reasonChain('ethertype')}`,
@@ -113,33 +127,95 @@ function direction(way: Direction): Chains {
   ]);
 }
 
+function familyOf({ etherType }: Match): Family | undefined {
+  return FAMILIES.find(([family]) => family === etherType)?.[0];
+}
+
 /** The chain of a port that drops what shared chains have marked. */
 const MARKED_DROPS = 'x';
 
-function renderPart(way: Direction, stage: Stage, family?: readonly [Family, string]): Rendered {
-  const { root, port, accept } = way;
-  const match = (terms: Match) => ebtablesMatch(terms, family?.[0]);
-  const prefix = family === undefined ? '' : `${family[1]}.`;
-  if (isDeferred(stage)) return { rules: deferral(stage), chains: new Map() };
-  if (!isShared(stage)) {
-    const dialect = { match, accept: accept(family?.[0]) };
-    return renderStage(stage, portChain(root, port, `${prefix}${SHORT[stage.name]}`), dialect);
+/** The stages of one family. What comes behind the last stage of the port's own is shared, as one chain. */
+function familyParts(way: Direction, family: Family, short: string): readonly Rendered[] {
+  const stages = way.stages[family];
+  const { accept } = way;
+  const match = (terms: Match) => ebtablesMatch(terms, family);
+  const own = stages.findLastIndex((stage) => !isShared(stage) && !isDeferred(stage));
+  const head = stages.slice(0, own + 1);
+  const tail = stages.slice(own + 1);
+  if (tail.length === 0) {
+    const open = stages.at(-1)?.otherwise === 'pass';
+    const end: Rendered = { rules: open ? [accept(family)] : [], chains: new Map() };
+    return [...head.map((stage) => renderOwn(way, stage, [family, short])), end];
   }
-  const chain = sharedChain(family?.[1] ?? 'l', stage.shared);
-  return {
-    rules: [`-j ${chain}`, `${MARKED} -j ${portChain(root, port, MARKED_DROPS)}`],
-    chains: new Map([[chain, renderShared(stage, match)]]),
-  };
+  const chain = sharedChain(short, `${tail.find(isShared)?.shared}/${way.key}`);
+  const marked = `${MARKED} -j ${portChain(way.root, way.port, MARKED_DROPS)}`;
+  return head.map((stage, index) => {
+    if (isShared(stage)) return callShared(stage, { short, match, marked });
+    if (index < own) return renderOwn(way, stage, [family, short]);
+    const chains = renderTail(tail, { chain, short, match, accept: accept(family) });
+    return { rules: renderLast(stage, { match, chain, marked }), chains };
+  });
+}
+
+/** The last stage of a port's own: what passes goes on to the tail, and comes back only to be dropped. */
+function renderLast(
+  { rules, otherwise }: Stage,
+  { match, chain, marked }: { match: (match: Match) => string; chain: string; marked: string },
+): readonly string[] {
+  const target = (verdict: Verdict) =>
+    typeof verdict === 'string' ? `-j ${chain}` : `-j ${reasonChain(verdict.drop)}`;
+  const lines = rules.map((rule) => `${match(rule.match)} ${target(rule.verdict)}`);
+  return otherwise === 'pass'
+    ? [...lines, `-j ${chain}`, marked]
+    : [...lines, marked, `${match({})} ${target(otherwise)}`];
+}
+
+interface SharedPlace {
+  /** The family's short name. */
+  readonly short: string;
+  readonly match: (match: Match) => string;
+  /** The rule behind the call, for what has been marked. */
+  readonly marked: string;
+}
+
+function callShared(
+  stage: Stage & { readonly shared: string },
+  { short, match, marked }: SharedPlace,
+): Rendered {
+  const chain = sharedChain(short, stage.shared);
+  return { rules: [`-j ${chain}`, marked], chains: new Map([[chain, renderShared(stage, { match })]]) };
+}
+
+/** A chain that accepts, or marks for dropping and returns. */
+function renderTail(
+  stages: readonly Stage[],
+  place: { chain: string; short: string; match: (match: Match) => string; accept: string },
+): Chains {
+  const { chain, short, match, accept } = place;
+  const parts = stages.map((stage, index): Rendered => {
+    if (isDeferred(stage)) return { rules: deferral(stage), chains: new Map() };
+    if (!isShared(stage)) throw new TypeError(`the stage ${stage.name} is the port's own`);
+    if (index < stages.length - 1) return callShared(stage, { short, match, marked: `${MARKED} -j RETURN` });
+    const rules = renderShared(stage, { match, accept });
+    return { rules: stage.otherwise === 'pass' ? [...rules, accept] : rules, chains: new Map() };
+  });
+  return new Map([
+    [chain, parts.flatMap(({ rules }) => rules)],
+    ...parts.flatMap(({ chains }) => [...chains]),
+  ]);
+}
+
+/** A stage of the port's own. */
+function renderOwn(way: Direction, stage: Stage, family?: readonly [Family, string]): Rendered {
+  const { root, port, accept } = way;
+  const prefix = family === undefined ? '' : `${family[1]}.`;
+  const match = (terms: Match) => ebtablesMatch(terms, family?.[0]);
+  const dialect = { match, unless: ebtablesUnless, accept: accept(family?.[0]) };
+  return renderStage(stage, portChain(root, port, `${prefix}${SHORT[stage.name]}`), dialect);
 }
 
 function isShared(stage: Stage): stage is Stage & { shared: string } {
   return stage.shared !== undefined;
-}
-
-/** Whether a frame can come through all stages undecided; accepting in a shared chain is just that. */
-function endsOpen(stages: readonly Stage[]): boolean {
-  const last = stages.at(-1);
-  return last === undefined || last.otherwise === 'pass' || isShared(last);
 }
 
 function isDeferred(stage: Stage): boolean {

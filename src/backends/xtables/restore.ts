@@ -1,4 +1,4 @@
-import { type ChainNames, TABLES, type TableName, type Tables } from './chains.ts';
+import { type ChainNames, NO_TABLES, TABLES, type TableName, type Tables } from './chains.ts';
 import { HOOKS } from './host-chains.ts';
 
 /** What the two restore tools read on stdin; each applies a table at once or not at all. */
@@ -25,6 +25,8 @@ export const NOTHING_PRESENT: Present = {
 export interface Batch {
   /** Chains to write anew; an empty chain stays. */
   readonly tables: Tables;
+  /** Rules at the end of chains that stay as they are. */
+  readonly appended?: Tables;
   readonly present: Present;
   /** Whether to hook the chains in (again, first) or leave them off. */
   readonly hooked: boolean;
@@ -42,7 +44,7 @@ export function restoreInput(batch: Batch): RestoreInput {
   return { ebtables: text('ebtables'), ip6tables: text('ip6tables') };
 }
 
-function tableText(name: TableName, { tables, present, hooked }: Batch): string {
+function tableText(name: TableName, { tables, appended = NO_TABLES, present, hooked }: Batch): string {
   const [tool, table] = name.split(' ');
   const chains = tables[name];
   const gone = present.chains[name].filter((chain) => !chains.has(chain));
@@ -57,7 +59,7 @@ function tableText(name: TableName, { tables, present, hooked }: Batch): string 
   );
   const lines = [
     ...[...chains.keys(), ...gone].map((chain) => `:${chain} ${policy}`),
-    ...[...chains].flatMap(([chain, rules]) => rules.map((rule) => `-A ${chain} ${rule}`)),
+    ...[...chains, ...appended[name]].flatMap(([chain, rules]) => rules.map((rule) => `-A ${chain} ${rule}`)),
     ...hooks,
     ...gone.map((chain) => `-X ${chain}`),
   ];

@@ -1,11 +1,13 @@
-import type { Match, Rule, Stage, Verdict } from '../../rules/rule.ts';
+import { PROTOCOL } from '../../rules/protocols.ts';
+import { type Match, pass, type Rule, type Stage, type Verdict } from '../../rules/rule.ts';
 import { reasonChain } from './chains.ts';
 import { hex, VERDICT, verdictMark } from './marks.ts';
-import { withShortCuts } from './short-cuts.ts';
 
 /** How one table says things. */
 export interface Dialect {
   readonly match: (match: Match) => string;
+  /** The frames that do not match, if the tool can say that of every frame, a malformed one too. */
+  readonly unless?: (match: Match) => string | undefined;
   /** The target that ends the way with acceptance. */
   readonly accept: string;
 }
@@ -21,6 +23,9 @@ export interface Rendered {
  * of its own to return from.
  */
 export function renderStage(stage: Stage, chain: string, dialect: Dialect): Rendered {
+  const [only, ...others] = stage.rules;
+  const unless = only?.verdict === 'pass' && others.length === 0 ? dialect.unless?.(only.match) : undefined;
+  if (unless !== undefined) return { rules: [line(unless, stage.otherwise, dialect)], chains: new Map() };
   const rules = [
     ...stage.rules.map(({ match, verdict }) => line(dialect.match(match), verdict, dialect)),
     ...(stage.otherwise === 'pass' ? [] : [line(dialect.match({}), stage.otherwise, dialect)]),
@@ -32,18 +37,39 @@ export function renderStage(stage: Stage, chain: string, dialect: Dialect): Rend
 
 /**
  * A stage in a chain that many ports share. A drop is only marked there: the port drops it, by the
- * rules of `markedDrops`. Accepting is the same as passing on, so this is for stages without or at the end.
+ * rules of `markedDrops`.
+ *
+ * @param accept the target for what passes; to go on behind the call when absent.
  */
-export function renderShared(stage: Stage, match: (match: Match) => string): readonly string[] {
+export function renderShared(
+  stage: Stage,
+  { match, accept = '-j RETURN' }: Pick<Dialect, 'match'> & Partial<Dialect>,
+): readonly string[] {
   const target = (verdict: Verdict): string =>
     typeof verdict === 'string'
-      ? '-j RETURN'
+      ? accept
       : `-j mark --mark-or ${hex(verdictMark(verdict.drop))} --mark-target RETURN`;
-  const lines = (rules: readonly Rule[]) =>
-    rules.map((rule) => `${match(rule.match)} ${target(rule.verdict)}`);
-  return stage.otherwise === 'pass'
-    ? lines(withShortCuts(stage.rules))
-    : [...lines(stage.rules), target(stage.otherwise)];
+  const rules = stage.otherwise === 'pass' ? byProtocol(stage.rules) : stage.rules;
+  const lines = rules.map((rule) => `${match(rule.match)} ${target(rule.verdict)}`);
+  return stage.otherwise === 'pass' ? lines : [...lines, target(stage.otherwise)];
+}
+
+const FREQUENT: readonly unknown[] = [PROTOCOL.tcp, PROTOCOL.udp];
+
+/**
+ * Rules behind which frames pass on, TCP's and UDP's first: these frames are then through. Rules about
+ * different protocols have no frame in common; of others nothing is known.
+ */
+function byProtocol(rules: readonly Rule[]): readonly Rule[] {
+  if (!rules.every(({ match }) => typeof match.protocol === 'number')) return rules;
+  const about = (protocol: number) => rules.filter(({ match }) => match.protocol === protocol);
+  return [
+    ...about(PROTOCOL.tcp),
+    pass({ protocol: PROTOCOL.tcp }),
+    ...about(PROTOCOL.udp),
+    pass({ protocol: PROTOCOL.udp }),
+    ...rules.filter(({ match }) => !FREQUENT.includes(match.protocol)),
+  ];
 }
 
 /** Drops what shared stages have marked, each reason by a rule of its own that counts. */

@@ -2,14 +2,20 @@ import { runTool } from '../tool.ts';
 import type { TableName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
-/** Applies both inputs, side by side. @throws FilterToolError when one of them is refused. */
-export async function restore(input: RestoreInput): Promise<void> {
+/**
+ * Applies both inputs, side by side.
+ *
+ * @returns how many transactions that took: one for each table.
+ * @throws FilterToolError when one of them is refused.
+ */
+export async function restore(input: RestoreInput): Promise<number> {
   const results = await Promise.allSettled([
     run('ebtables-nft-restore', ['--noflush'], input.ebtables),
     run('ip6tables-nft-restore', ['--noflush'], input.ip6tables),
   ]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+  return `${input.ebtables}${input.ip6tables}`.match(/^COMMIT$/gm)?.length ?? 0;
 }
 
 /** @throws FilterToolError */

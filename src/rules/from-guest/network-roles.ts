@@ -71,12 +71,9 @@ export function networkRolesIpv6(policy: GuardPolicy): Stage<'network-roles'> {
   return stage(policy, [...withheld(policy, IPV6), ...dhcpClient(policy, 547)]);
 }
 
-/** No message of a role is TCP, and most traffic is. */
-const TCP = pass({ protocol: PROTOCOL.tcp });
-
 function stage({ roles, dhcp }: GuardPolicy, rules: readonly Rule[]): Stage<'network-roles'> {
   const shared = [...roles.map((role) => role[0]).sort(), ...(dhcp ? ['c'] : [])].join('');
-  return { name: 'network-roles', shared: `role-${shared}`, rules: [TCP, ...rules], otherwise: 'pass' };
+  return { name: 'network-roles', shared: `role-${shared}`, rules, otherwise: 'pass' };
 }
 
 function withheld({ roles }: GuardPolicy, classes: readonly Restricted[]): readonly Rule[] {

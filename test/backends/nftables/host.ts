@@ -25,7 +25,10 @@ export function hostWith(policies: Readonly<Record<string, GuardPolicy>>): Guard
   return {
     bridges: new Map(),
     ports: new Map(
-      Object.entries(policies).map(([port, policy]) => [port, { restricted: false, policy: () => policy }]),
+      Object.entries(policies).map(([port, policy]) => [
+        port,
+        { restricted: false, form: () => '', policy: () => policy },
+      ]),
     ),
     untrustedPorts: [],
   };

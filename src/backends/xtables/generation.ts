@@ -1,0 +1,42 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nftablesGeneration } from '../../netlink/nftables-generation.ts';
+
+/** A change of the tables. Resolves to how many transactions it took. */
+export type TableChange = (untouched: boolean) => Promise<number>;
+
+const FILE = 'generation';
+
+/**
+ * Changes the tables, and remembers the kernel's generation of them that this leaves: when the next
+ * change finds another, somebody else has been at the tables, or a change of ours did not come to its
+ * end.
+ *
+ * @param directory where the generation is kept, one network namespace's.
+ * @param change is told whether the tables are as the last change left them.
+ */
+export async function changeTables(directory: string, change: TableChange): Promise<void> {
+  const file = join(directory, FILE);
+  const before = currentGeneration();
+  const recorded = await readFile(file, 'utf8').catch(() => undefined);
+  if (recorded !== undefined) await rm(file, { force: true });
+  const transactions = await change(before !== undefined && recorded === String(before));
+  const after = currentGeneration();
+  const onlyOurs = before !== undefined && after === before + transactions;
+  // Without the file the next change takes more time, and that is all.
+  if (onlyOurs) await writeFile(file, String(after), { mode: 0o600 }).catch(() => undefined);
+}
+
+/** When nothing of ours is left in the tables. */
+export async function forgetGeneration(directory: string): Promise<void> {
+  await rm(join(directory, FILE), { force: true });
+}
+
+/** Undefined when the kernel does not say, for want of nf_tables: the tools explain that better. */
+function currentGeneration(): number | undefined {
+  try {
+    return nftablesGeneration();
+  } catch {
+    return undefined;
+  }
+}

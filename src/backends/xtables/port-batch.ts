@@ -1,0 +1,58 @@
+import type { GuardedHost, PortChange } from '../backend.ts';
+import { type Chains, isShared, mapTables, mergeTables, NO_TABLES, type Tables } from './chains.ts';
+import { tablesOf } from './host-chains.ts';
+import { portChains } from './port-chains.ts';
+import { type Batch, HOOKED_ONCE } from './restore.ts';
+
+/**
+ * What a change of one port has to write.
+ *
+ * A port that comes while nobody has touched the tables needs little: chains of its own, and rules at
+ * the end of others. That spares the tools and the kernel most of their work, as replacing rules makes
+ * the tools read them first, and wait for the kernel to let go of the old ones.
+ *
+ * @param untouched whether the tables are known to be as they should be for the host before.
+ */
+export function portBatch(change: PortChange, untouched: boolean): Batch {
+  const { port, before, after } = change;
+  const old = tablesOf(before, port);
+  const wanted = tablesOf(after, port);
+  const gone = mapTables((name) =>
+    [...old[name].keys()].filter((chain) => !wanted[name].has(chain) && !isShared(chain)),
+  );
+  // An attach that was killed has left a record, and who knows what of its chains.
+  if (!untouched || (before.ports.has(port) && after.ports.has(port))) {
+    return { tables: wanted, present: { chains: gone, hooks: HOOKED_ONCE }, hooked: true };
+  }
+  const there = mergeTables(old, sharedWithOthers(before, change));
+  const parts = mapTables((name) => compare(there[name], wanted[name]));
+  return {
+    tables: mapTables((name) => parts[name].written),
+    appended: mapTables((name) => parts[name].appended),
+    present: { chains: gone, hooks: [] },
+    hooked: false,
+  };
+}
+
+/** The shared chains that another port of the same form has brought. */
+function sharedWithOthers(before: GuardedHost, { port, after }: PortChange): Tables {
+  const guarded = after.ports.get(port);
+  const hasTwin =
+    guarded !== undefined && [...before.ports.values()].some(({ form }) => form() === guarded.form());
+  if (!hasTwin) return NO_TABLES;
+  const own = mergeTables(portChains(port, guarded.policy()));
+  return mapTables((name) => new Map([...own[name]].filter(([chain]) => isShared(chain))));
+}
+
+/** What differs: chains to write, and what only has to be added to others. */
+function compare(there: Chains, wanted: Chains): { written: Chains; appended: Chains } {
+  const written = new Map<string, readonly string[]>();
+  const appended = new Map<string, readonly string[]>();
+  for (const [chain, rules] of wanted) {
+    const known = there.get(chain);
+    const goesOn = known?.every((rule, index) => rule === rules[index]) ?? false;
+    if (known === undefined || !goesOn || known.length > rules.length) written.set(chain, rules);
+    else if (known.length < rules.length) appended.set(chain, rules.slice(known.length));
+  }
+  return { written, appended };
+}

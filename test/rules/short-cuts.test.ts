@@ -1,0 +1,90 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { parsePrefix } from '../../src/address/ip.ts';
+import { parseMac } from '../../src/address/mac.ts';
+import { evaluateWay } from '../../src/model/evaluate.ts';
+import { parseFrame } from '../../src/model/frame.ts';
+import { matches } from '../../src/model/match.ts';
+import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
+import { PEERS, ROLES } from '../../src/policy/vocabulary.ts';
+import { ruleSet } from '../../src/rules/rule-set.ts';
+import { policy } from '../backends/nftables/host.ts';
+import * as f from '../frames/index.ts';
+import { sentFrame } from '../fuzz/frames.ts';
+import { guestStation } from '../fuzz/stations.ts';
+import { GATEWAY } from '../lab/segment.ts';
+
+const GUEST = guestStation(1);
+
+const policies: fc.Arbitrary<GuardPolicy> = fc
+  .record({
+    roles: fc.subarray([...ROLES]),
+    dhcp: fc.boolean(),
+    peers: fc.constantFrom(...PEERS),
+    ipv4: fc.constantFrom('any' as const, [parsePrefix('0.0.0.0/0')], [parsePrefix(GUEST.ip)]),
+    ipv6: fc.constantFrom('any' as const, [parsePrefix('::/0')], [parsePrefix(GUEST.ip6)]),
+  })
+  .map((different) => policy(1, { mac: parseMac(GUEST.mac), ...different }));
+
+/** Ports that rules are about, and their neighbours. */
+const port = fc.oneof(
+  fc
+    .constantFrom(67, 68, 520, 521, 546, 547, 646, 698, 1985, 2029, 3222, 6696)
+    .chain((number) => fc.integer({ min: number - 1, max: number + 1 })),
+  fc.nat(0xffff),
+);
+
+const flow = fc.record({ srcPort: port, dstPort: port });
+
+/** TCP and UDP between the guest and the gateway, either way, with every port in reach of the rules. */
+const packets = fc
+  .record({ flow, udp: fc.boolean(), family: fc.constantFrom(4, 6), out: fc.boolean() })
+  .map(({ flow, udp, family, out }) => {
+    const [from, to] = out ? [GUEST, GATEWAY] : [GATEWAY, GUEST];
+    const payload = udp ? f.udp(flow, f.zeros(8)) : f.tcp(flow);
+    const packet =
+      family === 4
+        ? f.ipv4({ src: from.ip, dst: to.ip }, payload)
+        : f.ipv6({ src: from.ip6, dst: to.ip6 }, payload);
+    return f.ethernet({ src: from.mac, dst: to.mac }, packet);
+  });
+
+const frames = fc.oneof(
+  { weight: 3, arbitrary: packets },
+  sentFrame.map(({ octets }) => octets),
+);
+
+const STRANGERS = [undefined, ...[true, false].map((peer) => ({ peer, isolated: !peer }))];
+
+test('what a short cut lets through, all stages let through', (t) => {
+  const taken = { fromGuest: 0, toGuest: 0 };
+  fc.assert(
+    fc.property(policies, frames, fc.constantFrom(...STRANGERS), (guest, octets, provenance) => {
+      const frame = parseFrame(octets);
+      if (frame === undefined) return;
+      const rules = ruleSet(guest);
+      for (const way of ['fromGuest', 'toGuest'] as const) {
+        if (!rules.shortCuts[way].some((match) => matches(match, frame, provenance))) continue;
+        taken[way] += 1;
+        t.is(evaluateWay(rules[way], frame, provenance), 'accept');
+      }
+    }),
+    { numRuns: 4_000 },
+  );
+  t.true(taken.fromGuest > 100 && taken.toGuest > 100, JSON.stringify(taken));
+});
+
+test('most frames of a guest take a short cut', (t) => {
+  const { shortCuts } = ruleSet(
+    policy(1, { mac: parseMac(GUEST.mac), ipv4: [parsePrefix(GUEST.ip)], ipv6: [parsePrefix(GUEST.ip6)] }),
+  );
+  const takes = (octets: f.Bytes) => {
+    const frame = parseFrame(octets);
+    return frame !== undefined && shortCuts.fromGuest.some((match) => matches(match, frame));
+  };
+  const packet = (payload: f.TransportLayer) =>
+    f.ethernet({ src: GUEST.mac, dst: GATEWAY.mac }, f.ipv4({ src: GUEST.ip, dst: GATEWAY.ip }, payload));
+  for (const dstPort of [22, 443, 6697, 40_000]) t.true(takes(packet(f.tcp({ srcPort: 40_000, dstPort }))));
+  for (const dstPort of [53, 6697, 40_000]) t.true(takes(packet(f.udp({ srcPort: 40_000, dstPort }))));
+  t.false(takes(packet(f.udp({ srcPort: 67, dstPort: 53 }))));
+});
