@@ -7,7 +7,7 @@ import type { Dom0 } from './dom0.ts';
 import { Qemu } from './qemu.ts';
 import { destroyAll, expectNothingLeft } from './residue.ts';
 import type { Scenario } from './scenario.ts';
-import { SCENARIOS } from './scenarios/index.ts';
+import { NOT_RUN, SCENARIOS } from './scenarios/index.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../build/dom0', import.meta.url));
 const BUILD = fileURLToPath(new URL('image/build', import.meta.url));
@@ -74,6 +74,7 @@ try {
   for (const scenario of scenarios) outcomes.push(await runScenario(qemu.dom0, scenario));
   const failed = outcomes.filter(({ failure }) => failure !== undefined).length;
   console.log(`\n${tableOf(outcomes)}\n`);
+  for (const what of NOT_RUN) console.log(`not run: ${what}`);
   console.log(`${outcomes.length - failed} passed, ${failed} failed`);
   process.exitCode = failed === 0 ? 0 : 1;
 } finally {

@@ -22,7 +22,10 @@ const LAWFUL_SHOTS = because('kernel', LAWFUL);
 function volley(): Volley {
   const arp = f.arp({ op: f.ARP_REQUEST, senderMac: GUEST.mac, senderIp: GUEST.ip, targetIp: GUEST.ip });
   const fence = f.ethernet({ src: GUEST.mac, dst: f.BROADCAST, trailer: f.marker() }, arp);
-  return { attacks: [...LAWFUL_SHOTS, ...ALL_ATTACKS], fence };
+  // With the gateway's MAC as source, the bridge takes the guest for the gateway from there on.
+  const takeOver = ALL_ATTACKS.filter(({ name }) => name.includes("from the gateway's MAC"));
+  const others = ALL_ATTACKS.filter((attack) => !takeOver.includes(attack));
+  return { attacks: [...LAWFUL_SHOTS, ...others, ...takeOver], fence };
 }
 
 const framesOf = ({ attacks, fence }: Volley) => [
