@@ -28,7 +28,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # apt and npm each want to be alone
-.PHONY: help deps build lint types test demo bench fuzz mutants clean install deb test-bare test-deb
+.PHONY: help deps build lint types test demo bench fuzz mutants clean install deb test-bare test-deb test-xen
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,7 +40,7 @@ build: $(bundles) ## bundle the programs into dist/
 lint: $(modules) ## check style (biome) and the shell scripts (shellcheck)
 	npx --no-install biome check .
 	$(call apt,shellcheck)
-	shellcheck $(shell grep -lrE '^\#!/bin/(ba)?sh' hotplug scripts debian .ci)
+	shellcheck $(shell grep -lrE '^\#!/bin/(ba)?sh' hotplug scripts debian test/xen vagrant .ci)
 
 types: $(modules) ## check the types (tsc)
 	npx --no-install tsc
@@ -73,6 +73,10 @@ deb: build ## the Debian package, in build/deb/
 test-deb: deps deb ## the package on a bare Debian 12 and 13: lintian, install, upgrade under attack, remove, purge
 	$(call apt,lintian mmdebstrap piuparts)
 	npx --no-install ava --timeout=30m test/deb/deb.test.ts
+
+test-xen: deps deb ## the package on a real Xen, emulated by QEMU, with guests that attack; ONLY=NAME,...: these scenarios
+	$(call apt,mmdebstrap qemu-system-x86)
+	npx --no-install tsx test/xen/test-xen.ts $(deb)/*.deb "$(ONLY)"
 
 clean: ## remove what was built; the Debian packages and node modules stay
 	rm -rf dist build
