@@ -14,6 +14,8 @@ export class RefusedRulesError extends FilterToolError {
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 /** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
 const TIMEOUT_MS = 12_000;
+/** For all ports of a host at once, where no event waits: ebtables takes 25 s for a thousand. */
+export const PATIENT_MS = 300_000;
 
 /** The last processes started. */
 const started = new Set<number>();
@@ -28,6 +30,7 @@ export interface Tool {
   readonly program: string;
   readonly args: readonly string[];
   readonly input?: string;
+  readonly timeoutMs?: number;
   /** The Debian package that has it. */
   readonly debianPackage: string;
 }
@@ -39,8 +42,8 @@ export interface Tool {
  * @throws FilterToolError
  */
 export function runTool(tool: Tool): Promise<string> {
-  const { program, args, input = '' } = tool;
-  const options = { env: ENVIRONMENT, timeout: TIMEOUT_MS, maxBuffer: 1 << 28 };
+  const { program, args, input = '', timeoutMs = TIMEOUT_MS } = tool;
+  const options = { env: ENVIRONMENT, timeout: timeoutMs, maxBuffer: 1 << 28 };
   return new Promise((resolve, reject) => {
     const { stdin, pid } = execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
@@ -54,7 +57,7 @@ export function runTool(tool: Tool): Promise<string> {
 }
 
 function explain(
-  { program, debianPackage }: Tool,
+  { program, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
   error: ExecFileException,
   stderr: string,
 ): FilterToolError {
@@ -65,7 +68,7 @@ function explain(
   }
   if (error.killed) {
     return new FilterToolError(
-      `${program} did not finish within ${TIMEOUT_MS / 1000} s; see what it waits for`,
+      `${program} did not finish within ${timeoutMs / 1000} s; see what it waits for, then run "vifguard host up"`,
     );
   }
   const [said = ''] = stderr.trim().split('\n');
