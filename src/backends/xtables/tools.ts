@@ -10,16 +10,20 @@ import type { RestoreInput } from './restore.ts';
  */
 export async function restore(input: RestoreInput): Promise<number> {
   const results = await Promise.allSettled([
-    run('ebtables-nft-restore', ['--noflush'], input.ebtables),
-    run('ip6tables-nft-restore', ['--noflush'], input.ip6tables),
+    apply('ebtables-nft-restore', input.ebtables),
+    apply('ip6tables-nft-restore', input.ip6tables),
   ]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return `${input.ebtables}${input.ip6tables}`.match(/^COMMIT$/gm)?.length ?? 0;
 }
 
+function apply(program: string, input: string): Promise<string> {
+  return runTool({ program, args: ['--noflush'], input, recurs: true, debianPackage: 'iptables' });
+}
+
 /** @throws FilterToolError */
-export function run(program: string, args: readonly string[], input = ''): Promise<string> {
+export function run(program: string, args: readonly string[], input?: string): Promise<string> {
   return runTool({ program, args, input, debianPackage: 'iptables' });
 }
 
