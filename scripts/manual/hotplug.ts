@@ -5,7 +5,7 @@ const TEXT = `xl runs it when a guest's network port comes or goes, in place of 
 port, puts it on its bridge, and lets through only what the domain's config says the guest is.
 People use vifguard(8).
 
-Set it for every guest in /etc/xen/xl.conf, or for one vif in its spec:
+Set it for every guest in /etc/xen/xl.conf, as "vifguard enable --write" does, or for one vif in its spec:
 
   vif.default.script = "vif-guard"
   vif = [ 'mac=00:16:3e:38:b4:ac,bridge=xenbr0,script=vif-guard,ip=192.0.2.43 2001:db8::60' ]

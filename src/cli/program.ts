@@ -14,6 +14,10 @@ interface JsonOption {
   readonly json: boolean;
 }
 
+interface WriteOption {
+  readonly write: boolean;
+}
+
 /** Runs `vifguard` with these arguments (without node and the program's own name). Throws nothing. */
 export async function run(args: readonly string[], terminals: Terminals): Promise<ExitCode> {
   let code: ExitCode = EXIT_CODES.ok[0];
@@ -94,6 +98,18 @@ export function buildProgram(terminals: Terminals, finish: (code: ExitCode) => v
       finish(await (await import('./doctor.ts')).doctor(options, stdout)),
     );
 
+  verb(program, 'enable', 'make vif-guard the script of every guest that names none', ENABLE_HELP)
+    .option('--write', 'change xl.conf', false)
+    .action(async (options: WriteOption) =>
+      finish((await import('./default-script.ts')).enable(options, stdout)),
+    );
+
+  verb(program, 'disable', 'undo "vifguard enable"', DISABLE_HELP)
+    .option('--write', 'change xl.conf', false)
+    .action(async (options: WriteOption) =>
+      finish((await import('./default-script.ts')).disable(options, stdout)),
+    );
+
   const host = verb(program, 'host', 'set the host up and repair it, or take everything away', HOST_HELP);
   verb(host, 'up', 'install the tables ahead of the first guest; repair what differs', HOST_UP_HELP).action(
     async () => finish(await (await import('./host.ts')).hostUp(terminals)),
@@ -132,6 +148,7 @@ const EXIT_HELP = Object.values(EXIT_CODES)
 const PROGRAM_HELP = `
 Examples:
   vifguard doctor                    can this host guard guests?
+  vifguard enable --write            guard every guest from its next "xl create" on
   vifguard lint /etc/xen/web1.cfg    before "xl create"
   vifguard status                    after it
   vifguard show web1                 what a guest may do, and what was dropped
@@ -145,6 +162,7 @@ ${EXIT_HELP}
 
 Files:
   /etc/xen/vif-guard.conf            the host's defaults; VIFGUARD_CONF names another
+  /etc/xen/xl.conf                   xl's own settings, vif.default.script among them
   /run/vifguard/net-*/registry.json  what is guarded now, by network namespace
 "vifguard VERB --help" has more.`;
 
@@ -275,6 +293,23 @@ const DOCTOR_HELP = `Each line is ok, warn or fail, with the remedy below; exits
 Examples:
   vifguard doctor
   vifguard doctor --json | jq '.[] | select(.severity == "fail")'`;
+
+const ENABLE_HELP = `Adds vif.default.script="vif-guard" to /etc/xen/xl.conf, below the line that says something else or
+has it in a comment; no other line changes. Without --write it only prints what it would add, and what the
+script is now. A guest gets the new script with "xl create", not by a reboot.
+
+Examples:
+  vifguard enable                    prints the change
+  vifguard enable --write            makes it
+  vifguard enable --write && vifguard doctor`;
+
+const DISABLE_HELP = `Takes the lines with vif.default.script="vif-guard" out of /etc/xen/xl.conf; what stood there before counts
+again. Without --write it only prints them. A guest that starts from then on is unguarded, unless its vifs
+name script=vif-guard.
+
+Examples:
+  vifguard disable                   prints the change
+  vifguard disable --write           before removing the package, for example`;
 
 const HOST_HELP = `Examples:
   vifguard host up                   at boot, and after a firewall reload

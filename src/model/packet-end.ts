@@ -10,6 +10,8 @@ const UPPER_LAYERS = new Map<number, number>([
   [PROTOCOL.icmpv6, 8],
 ]);
 
+const WITH_PORTS: ReadonlySet<number> = new Set([PROTOCOL.tcp, PROTOCOL.udp]);
+
 /**
  * Whether a packet without trailer holds its upper layer, or is a later fragment (RFC 7112), as
  * ipv6_find_hdr and ip6t_frag find it. What an authentication header protects is its receiver's to check.
@@ -22,8 +24,10 @@ export function holdsUpperLayer(packet: Octets): boolean {
   const holds = (length: number) => readField(packet, offset, length) !== undefined;
   while (EXTENSIONS.has(protocol)) {
     if (protocol === HEADER.none) return authenticated;
-    if (!holds(shortest(protocol, first))) return authenticated && first;
     const next = readU8(packet, offset) ?? HEADER.none;
+    // Of a later fragment nft takes the IPv6 header's own octets for ports: no match asks for more of it.
+    if (protocol === HEADER.fragment && WITH_PORTS.has(next) && isLaterFragment(packet, offset)) return true;
+    if (!holds(shortest(protocol, first))) return authenticated && first;
     if (protocol === HEADER.fragment) {
       // Behind a first Fragment header, nft counts ports from the wrong place, and ip6tables no ICMPv6.
       if (isLaterFragment(packet, offset)) {

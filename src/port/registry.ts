@@ -5,6 +5,7 @@ import type { BackendName } from '../backends/names.ts';
 import { VifguardError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { type PolicyJson, policyFromJson } from '../policy/serialize.ts';
+import { requireRegistryShape } from './registry-shape.ts';
 
 /** vif: the paravirtual port. tap: its emulated twin, of HVM guests. */
 export type PortKind = 'vif' | 'tap';
@@ -43,7 +44,17 @@ export interface Registry {
   readonly ports: Readonly<Record<string, PortRecord>>;
 }
 
-export const EMPTY_REGISTRY: Registry = { pinned: false, backend: 'xtables', bridges: {}, ports: {} };
+/** Without what every object has: a port may be called `constructor`. */
+function bare<Item>(items: Readonly<Record<string, Item>>): Record<string, Item> {
+  return Object.assign(Object.create(null), items);
+}
+
+export const EMPTY_REGISTRY: Registry = {
+  pinned: false,
+  backend: 'xtables',
+  bridges: bare({}),
+  ports: bare({}),
+};
 
 /**
  * The directory of registry and lock of the network namespace that we are in: `/run/vifguard/net-`
@@ -58,12 +69,14 @@ const FILE = 'registry.json';
 /**
  * Reads the registry of a state directory; empty when there is none.
  *
- * @throws VifguardError when it cannot be read or is not JSON.
+ * @throws VifguardError when it cannot be read or is no registry.
  */
 export async function readRegistry(directory: string): Promise<Registry> {
   const file = join(directory, FILE);
   try {
-    return { ...EMPTY_REGISTRY, ...(JSON.parse(await readFile(file, 'utf8')) as Registry) };
+    const registry = { ...EMPTY_REGISTRY, ...(JSON.parse(await readFile(file, 'utf8')) as Registry) };
+    requireRegistryShape(registry);
+    return { ...registry, bridges: bare(registry.bridges), ports: bare(registry.ports) };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_REGISTRY;
     throw new VifguardError(`cannot read ${file}; move it away and run "vifguard host up"`, { cause });
@@ -106,19 +119,17 @@ function isEmpty({ pinned, bridges, ports }: Registry): boolean {
   return !pinned && Object.keys(bridges).length === 0 && Object.keys(ports).length === 0;
 }
 
-/** A port that changes comes last, as it does in the backends' tables (hostAfter). */
 export function withPort(registry: Registry, port: string, record: PortRecord): Registry {
-  const others = withoutPort(registry, port);
-  return { ...others, ports: { ...others.ports, [port]: record } };
+  return { ...registry, ports: bare({ ...registry.ports, [port]: record }) };
 }
 
 export function withoutPort(registry: Registry, port: string): Registry {
   const { [port]: _gone, ...ports } = registry.ports;
-  return { ...registry, ports };
+  return { ...registry, ports: bare(ports) };
 }
 
 export function withBridge(registry: Registry, bridge: string, record: BridgeRecord): Registry {
-  return { ...registry, bridges: { ...registry.bridges, [bridge]: record } };
+  return { ...registry, bridges: bare({ ...registry.bridges, [bridge]: record }) };
 }
 
 /** The bridges that have no port left are returned apart. */
@@ -126,7 +137,7 @@ export function withoutIdleBridges(registry: Registry): { kept: Registry; idle: 
   const used = new Set(Object.values(registry.ports).map(({ bridge }) => bridge));
   const entries = Object.entries(registry.bridges);
   const split = (wanted: boolean) =>
-    Object.fromEntries(entries.filter(([name]) => used.has(name) === wanted));
+    bare(Object.fromEntries(entries.filter(([name]) => used.has(name) === wanted)));
   return registry.pinned
     ? { kept: registry, idle: {} }
     : { kept: { ...registry, bridges: split(true) }, idle: split(false) };

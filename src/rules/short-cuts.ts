@@ -1,6 +1,6 @@
-import { type IpPrefix, isHost } from '../address/ip.ts';
+import { type IpPrefix, isHost, prefixContains } from '../address/ip.ts';
 import type { AddressSet, GuardPolicy } from '../policy/guard-policy.ts';
-import { only, PROTOCOL } from './protocols.ts';
+import { LINK_LOCAL_IPV6, only, PROTOCOL } from './protocols.ts';
 import type { Match, Range, Rule, ShortCuts, Stage } from './rule.ts';
 
 /** As many addresses of each family have short cuts: they are one more thing to ask for all others. */
@@ -49,8 +49,10 @@ export function shortCuts(
   };
 }
 
+/** None of the link's own: what comes from them may be no fragment. */
 function fewOf(addresses: AddressSet): readonly IpPrefix[] {
-  return addresses === 'any' ? [] : addresses.filter(isHost).slice(0, FEW);
+  if (addresses === 'any') return [];
+  return addresses.filter((own) => isHost(own) && !prefixContains(LINK_LOCAL_IPV6, own)).slice(0, FEW);
 }
 
 /**

@@ -25,6 +25,8 @@ for (const verb of [
   ['watch'],
   ['lint'],
   ['doctor'],
+  ['enable'],
+  ['disable'],
   ['host'],
   ['host', 'up'],
   ['host', 'down'],

@@ -1,6 +1,6 @@
 import type { BackendName } from '../../src/backends/names.ts';
 import { bridged, forwarded } from '../../src/model/bridge-netfilter.ts';
-import { parseFrame } from '../../src/model/frame.ts';
+import { type Frame, parseFrame } from '../../src/model/frame.ts';
 import { type Judgement, judgeFromGuest, judgeToDom0, judgeToGuest } from '../../src/model/judge.ts';
 import { READINGS } from '../../src/model/reading.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
@@ -73,8 +73,18 @@ export function expectations(
     const isLetIn = to === undefined || isAccepted(judgeToGuest(to.guard, frame, origin));
     if (!(place === 'dom0' ? toDom0 : toPort) || !isLetIn) return 'stays away';
     // br_netfilter looks for this header wherever it is loaded, and not only where it is called.
-    return mayBeLost ? 'maybe' : delivery;
+    if (mayBeLost || (place === 'dom0' && isCutWithinTags(frame))) return 'maybe';
+    return delivery;
   };
+}
+
+const SHORTEST_DOUBLE_TAGGED = 10;
+
+/** Behind VID 0 a stack takes off a further tag, too, which has to be whole (__netif_receive_skb_core). */
+function isCutWithinTags({ etherType, payload }: Frame): boolean {
+  const isTagged = etherType === 'vlan' || etherType === 'service-vlan';
+  const isPriority = (((payload[0] ?? 0) & 0x0f) | (payload[1] ?? 0)) === 0;
+  return isTagged && isPriority && payload.length < SHORTEST_DOUBLE_TAGGED;
 }
 
 function isAccepted({ verdict }: Judgement): boolean {

@@ -157,8 +157,9 @@ function protocolTerms(protocol: Match['protocol']): readonly Term[] {
   return [{ field: 'meta l4proto', ranges: [[protocol, protocol]] }];
 }
 
+/** A range even of one: nft 1.0.6 makes one comparison of two with `!=`, so that one difference is enough. */
 function rangeText([first, last]: Range): string {
-  return first === last ? `${first}` : `${first}-${last}`;
+  return `${first}-${last}`;
 }
 
 function typeField(protocol: Match['protocol']): string {
