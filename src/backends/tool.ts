@@ -1,4 +1,4 @@
-import { type ExecFileException, execFile } from 'node:child_process';
+import { type ChildProcess, type ExecFileException, execFile } from 'node:child_process';
 import { VifguardError } from '../errors.ts';
 
 /** A packet filter's program that is missing, failed or took too long. */
@@ -17,22 +17,26 @@ const TIMEOUT_MS = 12_000;
 /** For all ports of a host at once, where no event waits: ebtables takes 25 s for a thousand. */
 export const PATIENT_MS = 300_000;
 
-/** The last processes started. */
-const started = new Set<number>();
-const REMEMBERED = 64;
-
-/** Whether it is, or was not long ago, a tool that this process has run. */
-export function isOwnTool(pid: number): boolean {
-  return started.has(pid);
-}
-
 export interface Tool {
   readonly program: string;
   readonly args: readonly string[];
-  readonly input?: string;
-  readonly timeoutMs?: number;
+  readonly input?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** Whether most events run it: then a resident process keeps one ready. */
+  readonly recurs?: boolean;
   /** The Debian package that has it. */
   readonly debianPackage: string;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+interface Ended {
+  readonly error: ExecFileException | null;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 /**
@@ -41,19 +45,85 @@ export interface Tool {
  *
  * @throws FilterToolError
  */
-export function runTool(tool: Tool): Promise<string> {
-  const { program, args, input = '', timeoutMs = TIMEOUT_MS } = tool;
-  const options = { env: ENVIRONMENT, timeout: timeoutMs, maxBuffer: 1 << 28 };
-  return new Promise((resolve, reject) => {
-    const { stdin, pid } = execFile(program, args, options, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(explain(tool, error, stderr));
-    });
-    if (pid !== undefined) started.add(pid);
-    if (started.size > REMEMBERED) started.delete(started.values().next().value ?? 0);
-    // A program that ends without reading says why by its exit status.
-    stdin?.on('error', () => undefined).end(input);
+export async function runTool(tool: Tool): Promise<string> {
+  const { child, ended } = takeSpare(tool) ?? start(tool);
+  remember(child);
+  const timer = setTimeout(() => child.kill(), tool.timeoutMs ?? TIMEOUT_MS);
+  // A program that ends without reading says why by its exit status.
+  child.stdin?.on('error', () => undefined).end(tool.input);
+  const { error, stdout, stderr } = await ended;
+  clearTimeout(timer);
+  if (tool.recurs) makeSpare(tool);
+  if (error !== null) throw explain(tool, error, stderr);
+  return stdout;
+}
+
+function start({ program, args }: Tool): Running {
+  const options = { env: ENVIRONMENT, maxBuffer: 1 << 28 };
+  let settle: (ended: Ended) => void;
+  const ended = new Promise<Ended>((resolve) => {
+    settle = resolve;
   });
+  const child = execFile(program, args, options, (error, stdout, stderr) =>
+    settle({ error, stdout, stderr }),
+  );
+  return { child, ended };
+}
+
+/** Programs that wait for their input, by command line; undefined in a process that ends with its event. */
+let spares: Map<string, Running> | undefined;
+
+/** When to start the next, in milliseconds: once the event that has used the last is over. */
+const SPARE_DELAY_MS = 100;
+
+/**
+ * Has programs that recur started once more, to wait for their input: a resident process finds them
+ * ready, where starting one takes as long as its work. They read the kernel's tables once they have input.
+ */
+export function keepSpares(): void {
+  spares ??= new Map();
+}
+
+/** Ends the programs that wait; without any input they do nothing. */
+export async function endSpares(): Promise<void> {
+  const waiting = [...(spares?.values() ?? [])];
+  spares = undefined;
+  for (const { child } of waiting) child.stdin?.end();
+  await Promise.all(waiting.map(({ ended }) => ended));
+}
+
+function commandLine({ program, args }: Tool): string {
+  return [program, ...args].join(' ');
+}
+
+function makeSpare(tool: Tool): void {
+  if (spares === undefined) return;
+  const make = () => {
+    if (spares?.has(commandLine(tool)) === false) spares.set(commandLine(tool), start(tool));
+  };
+  setTimeout(make, SPARE_DELAY_MS).unref();
+}
+
+function takeSpare(tool: Tool): Running | undefined {
+  const spare = tool.recurs ? spares?.get(commandLine(tool)) : undefined;
+  if (spare !== undefined) spares?.delete(commandLine(tool));
+  const isThere =
+    spare?.child.pid !== undefined && spare.child.exitCode === null && spare.child.signalCode === null;
+  return isThere ? spare : undefined;
+}
+
+/** The last processes that have worked for us. */
+const workers = new Set<number>();
+const REMEMBERED = 64;
+
+function remember({ pid }: ChildProcess): void {
+  if (pid !== undefined) workers.add(pid);
+  if (workers.size > REMEMBERED) workers.delete(workers.values().next().value ?? 0);
+}
+
+/** Whether it is, or was not long ago, a tool that this process has run. */
+export function isOwnTool(pid: number): boolean {
+  return workers.has(pid);
 }
 
 function explain(

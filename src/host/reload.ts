@@ -5,6 +5,7 @@ import { ownMeans } from '../hotplug/means.ts';
 import { bridgeOfVif, PUBLISHED, policyOfVif } from '../hotplug/vif.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { policyDifferences } from '../policy/differences.ts';
+import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { policyToJson, policyToXenstore } from '../policy/serialize.ts';
 import { changePolicy } from '../port/change-policy.ts';
 import { refuseConflict } from '../port/claims.ts';
@@ -62,10 +63,13 @@ export async function reload(select: Selection): Promise<Reload> {
   );
 }
 
-interface Host {
+interface Store {
   readonly store: XenstoreClient;
-  readonly rtnetlink: Rtnetlink;
   readonly config: HostConfig;
+}
+
+interface Host extends Store {
+  readonly rtnetlink: Rtnetlink;
   readonly directory: string;
 }
 
@@ -118,7 +122,7 @@ async function plan(host: Host, registry: Registry, ports: readonly string[]): P
 }
 
 /** What the record would be if the port came now. @throws InputError, ConfigError, XenstoreError */
-async function readRecord({ store, config }: Host, before: PortRecord): Promise<PortRecord> {
+async function readRecord({ store, config }: Store, before: PortRecord): Promise<PortRecord> {
   const vif = await readVifRecord(store, before.backendPath);
   const { name } = bridgeOfVif(vif);
   if (name !== before.bridge) {
@@ -159,18 +163,38 @@ async function withoutConflicts(host: Host, registry: Registry, all: Plan): Prom
   return all;
 }
 
+/** Whether reloadPolicies would do something about a port, or say something. Needs no lock. */
+export async function isOutdated(host: Store, record: PortRecord): Promise<boolean> {
+  try {
+    const now = await readRecord(host, record);
+    const policy = policyOf(now);
+    if (differencesOf(record, now).length > 0) return true;
+    return now.kind === 'vif' && !(await isPolicyPublished(host, now, policy));
+  } catch (error) {
+    if (!(error instanceof VifguardError)) throw error;
+    return true;
+  }
+}
+
+function differencesOf(before: PortRecord, after: PortRecord): string[] {
+  const renamed = before.domain === after.domain ? [] : [`domain is ${after.domain} (was ${before.domain})`];
+  return [...renamed, ...policyDifferences(policyOf(before), policyOf(after))];
+}
+
+function isPolicyPublished({ store }: Store, { backendPath }: PortRecord, policy: GuardPolicy) {
+  return isPublished(store, backendPath, PUBLISHED, policyToXenstore(policy));
+}
+
 async function reloadPort(
   host: Host,
   port: string,
   { before, after }: { readonly before: PortRecord; readonly after: PortRecord },
 ): Promise<string[]> {
-  const [had, has] = [policyOf(before), policyOf(after)];
-  const renamed = before.domain === after.domain ? [] : [`domain is ${after.domain} (was ${before.domain})`];
-  const differences = [...renamed, ...policyDifferences(had, has)];
+  const differences = differencesOf(before, after);
   if (differences.length > 0) await changePolicy({ ...host, port, before, after });
-  const entries = policyToXenstore(has);
-  if (after.kind === 'vif' && !(await isPublished(host.store, after.backendPath, PUBLISHED, entries))) {
-    await publish(host.store, after.backendPath, PUBLISHED, entries);
+  const policy = policyOf(after);
+  if (after.kind === 'vif' && !(await isPolicyPublished(host, after, policy))) {
+    await publish(host.store, after.backendPath, PUBLISHED, policyToXenstore(policy));
     if (differences.length === 0) differences.push(`its policy is in xenstore again`);
   }
   return differences.length === 0 ? [] : [`${ownerLabel(port, after)}: ${differences.join('; ')}`];

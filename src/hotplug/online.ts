@@ -7,7 +7,7 @@ import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import { readVifRecord, type VifRecord } from '../xenstore/vif-record.ts';
-import { changeVif, publish, writeHotplugError, writeHotplugStatus } from '../xenstore/vif-report.ts';
+import { changeVif, replaceEntries, writeHotplugError, writeHotplugStatus } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
 import type { Means } from './means.ts';
 import { foreignNetns, runInNetns, sendToNetns } from './netns.ts';
@@ -77,8 +77,8 @@ async function report(
   mtu: number,
   policy: GuardPolicy,
 ): Promise<void> {
-  await publish(store, backendPath, PUBLISHED, policyToXenstore(policy));
   await changeVif(store, backendPath, async (view) => {
+    await replaceEntries(view, `${backendPath}/${PUBLISHED}`, policyToXenstore(policy));
     if (frontend !== undefined) await view.write(`${frontend}/mtu`, String(mtu));
     await view.rm(`${backendPath}/hotplug-error`);
   });

@@ -44,6 +44,10 @@ export class Agent {
     return agent;
   }
 
+  get isBusy(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** Takes no further events, and ends when those it has taken are done. */
   async close(): Promise<void> {
     this.#server.close();

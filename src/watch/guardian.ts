@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadBackend } from '../backends/load.ts';
 import { isOwnTool } from '../backends/tool.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import { LOCK_OPTIONS, readGuardState } from '../host/host-state.ts';
-import { reloadPolicies } from '../host/reload.ts';
+import { isOutdated, reloadPolicies } from '../host/reload.ts';
 import { callIp6tables, repair } from '../host/repair.ts';
 import { restorationOf } from '../host/restoration.ts';
 import { PUBLISHED } from '../hotplug/vif.ts';
@@ -20,9 +21,14 @@ export interface Reach {
   withRtnetlink<T>(work: (rtnetlink: Rtnetlink) => Promise<T>): Promise<T>;
   /** See stateDirectory. */
   readonly directory: string;
+  /** Whether events are under way in this process. */
+  readonly isBusy: () => boolean;
   /** Prints a line. */
   readonly log: (line: string) => void;
 }
+
+/** How long events come first, in milliseconds: half of one would only look like a foreign change. */
+const PRECEDENCE_MS = 500;
 
 /** Changes come in bursts: how long to wait for the rest of one, in milliseconds. */
 const BURST_MS = 20;
@@ -127,6 +133,8 @@ export class Guardian {
   }
 
   async #look(): Promise<void> {
+    const until = performance.now() + PRECEDENCE_MS;
+    while (this.#reach.isBusy() && performance.now() < until) await sleep(BURST_MS);
     await this.#suspectTouched();
     const suspects = [...this.#suspects];
     this.#suspects.clear();
@@ -218,11 +226,14 @@ export class Guardian {
     const portsOf = ({ ports }: Registry) =>
       Object.entries(ports).flatMap(([port, record]) => (record.backendPath === backendPath ? [port] : []));
     return await withStore(async (store) => {
-      const isThere = (await store.read(backendPath)) !== undefined;
-      if (!isThere || portsOf(await readRegistry(directory)).length === 0) return [];
+      const { ports: records } = await readRegistry(directory);
+      const ours = Object.values(records).filter((record) => record.backendPath === backendPath);
+      const config = this.#currentConfig();
+      const outdated = await Promise.all(ours.map((record) => isOutdated({ store, config }, record)));
+      // A vif whose nodes are gone is on its way out.
+      if (!outdated.includes(true) || (await store.read(backendPath)) === undefined) return [];
       return await this.#locked(async (rtnetlink) => {
         const ports = portsOf(await readRegistry(directory));
-        const config = this.#currentConfig();
         const { done, refused } = await reloadPolicies({ store, rtnetlink, config, directory }, ports);
         return [...done, ...refused];
       });

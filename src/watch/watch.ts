@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { endSpares, keepSpares } from '../backends/tool.ts';
 import { loadHostConfig } from '../config/host-config.ts';
 import { VifguardError } from '../errors.ts';
 import { requireRoot } from '../host/host-state.ts';
@@ -44,6 +45,7 @@ export async function watch(options: WatchOptions): Promise<void> {
 }
 
 async function run(directory: string, { log, signal }: WatchOptions): Promise<void> {
+  let agent: Agent | undefined;
   const rtnetlink = new Shared<Rtnetlink>(openRtnetlink, (opened) => opened.close(), IDLE_MS);
   const store = new ResidentStore({
     onTouch: (path) => guardian.vifTouched(path),
@@ -52,6 +54,7 @@ async function run(directory: string, { log, signal }: WatchOptions): Promise<vo
   });
   const reach: Reach = {
     directory,
+    isBusy: () => agent?.isBusy ?? false,
     log,
     withStore: (work) => store.use(work),
     withRtnetlink: (work) => rtnetlink.use(work),
@@ -65,7 +68,7 @@ async function run(directory: string, { log, signal }: WatchOptions): Promise<vo
     },
     onOverrun: () => guardian.lookAtAll(),
   });
-  let agent: Agent | undefined;
+  keepSpares();
   try {
     await store.connect();
     guardian.lookAtAll();
@@ -78,6 +81,7 @@ async function run(directory: string, { log, signal }: WatchOptions): Promise<vo
     await guardian.stop();
     await rtnetlink.close();
     store.close();
+    await endSpares();
   }
 }
 

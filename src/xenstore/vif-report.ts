@@ -52,11 +52,17 @@ export async function publish(
   name: string,
   entries: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const root = `${backendPath}/${name}`;
-  await changeVif(client, backendPath, async (view) => {
-    await view.rm(root);
-    await Promise.all(Object.entries(entries).map(([key, value]) => view.write(`${root}/${key}`, value)));
-  });
+  await changeVif(client, backendPath, (view) => replaceEntries(view, `${backendPath}/${name}`, entries));
+}
+
+/** The same within a transaction of the caller's. */
+export async function replaceEntries(
+  view: StoreView,
+  root: string,
+  entries: Readonly<Record<string, string>>,
+): Promise<void> {
+  await view.rm(root);
+  await Promise.all(Object.entries(entries).map(([key, value]) => view.write(`${root}/${key}`, value)));
 }
 
 /** Whether these entries are all there is below `backendPath/name`. */

@@ -6,7 +6,13 @@ export type Listed = Readonly<Record<string, Record<string, unknown>>>;
 
 /** Runs a script in one transaction. @throws FilterToolError when the kernel refuses it: nothing of it is done then. */
 export async function apply(script: string): Promise<void> {
-  await nft(['-f', '-'], script);
+  await runTool({
+    program: 'nft',
+    args: ['-f', '-'],
+    input: script,
+    recurs: true,
+    debianPackage: 'nftables',
+  });
 }
 
 /** What the kernel has of ours; nothing when there is no table. @throws FilterToolError */
@@ -28,7 +34,7 @@ export async function printChain(name: string): Promise<string> {
   return await nft(['list', 'chain', ...TABLE.split(' '), name]);
 }
 
-function nft(args: readonly string[], input = ''): Promise<string> {
+function nft(args: readonly string[], input?: string): Promise<string> {
   return runTool({ program: 'nft', args, input, debianPackage: 'nftables' });
 }
 

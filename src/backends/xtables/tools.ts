@@ -10,22 +10,21 @@ import type { RestoreInput } from './restore.ts';
  */
 export async function restore(input: RestoreInput, timeoutMs?: number): Promise<number> {
   const results = await Promise.allSettled([
-    run('ebtables-nft-restore', ['--noflush'], { input: input.ebtables, timeoutMs }),
-    run('ip6tables-nft-restore', ['--noflush'], { input: input.ip6tables, timeoutMs }),
+    apply('ebtables-nft-restore', input.ebtables, timeoutMs),
+    apply('ip6tables-nft-restore', input.ip6tables, timeoutMs),
   ]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return `${input.ebtables}${input.ip6tables}`.match(/^COMMIT$/gm)?.length ?? 0;
 }
 
+function apply(program: string, input: string, timeoutMs: number | undefined): Promise<string> {
+  return runTool({ program, args: ['--noflush'], input, timeoutMs, recurs: true, debianPackage: 'iptables' });
+}
+
 /** @throws FilterToolError */
-export function run(
-  program: string,
-  args: readonly string[],
-  { input = '', timeoutMs }: { input?: string; timeoutMs?: number | undefined } = {},
-): Promise<string> {
-  const limit = timeoutMs === undefined ? {} : { timeoutMs };
-  return runTool({ program, args, input, ...limit, debianPackage: 'iptables' });
+export function run(program: string, args: readonly string[], input?: string): Promise<string> {
+  return runTool({ program, args, input, debianPackage: 'iptables' });
 }
 
 /** What our tables hold, as lines in the form that the restore tools read: `:CHAIN POLICY` and `-A CHAIN RULE`. */
@@ -52,7 +51,9 @@ export async function rehearse(input: RestoreInput): Promise<SavedTables> {
   const [ebtables = '', ip6tables = ''] = await Promise.all(
     tools.map((tool) => {
       const script = `${tool}-nft-restore --noflush && exec ${tool}-nft-save`;
-      return run('unshare', ['--net', 'sh', '-c', script], { input: input[tool], timeoutMs: PATIENT_MS });
+      const args = ['--net', 'sh', '-c', script];
+      const limits = { timeoutMs: PATIENT_MS, debianPackage: 'iptables' };
+      return runTool({ program: 'unshare', args, input: input[tool], ...limits });
     }),
   );
   return sections({ ebtables, ip6tables });
