@@ -68,7 +68,7 @@ const anyText = fc.oneof(
 
 /** Everything that is done with a registry and no kernel. */
 async function use(registry: Registry): Promise<void> {
-  for (const [port, record] of Object.entries(registry.ports)) {
+  for (const record of Object.values(registry.ports)) {
     policyOf(record);
     const check = { registry, port: 'vif9.0', record: PORT };
     await refuseConflict({ ...check, isThere: async () => true, forget: async () => registry });
