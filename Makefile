@@ -6,6 +6,8 @@ scripts := /etc/xen/scripts
 bash_completion := /usr/share/bash-completion/completions
 zsh_completion := /usr/share/zsh/vendor-completions
 man := /usr/share/man
+# Where Debian 12's debhelper looks for units; the same directory as /usr/lib/systemd/system.
+units := /lib/systemd/system
 
 # Each list is what `apt-get install` gets, without what is only recommended.
 build_packages := ca-certificates g++ gcc make python3
@@ -17,7 +19,8 @@ node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)
 stamps := build/stamps
 modules := $(stamps)/modules
 bundles := $(stamps)/bundles
-sources := $(shell find src scripts -type f 2>/dev/null) hotplug/vif-guard.conf
+deb := build/deb
+sources := $(shell find src scripts -type f 2>/dev/null) hotplug/vif-guard.conf hotplug/hand-over.c
 
 # The headers that came with this node, rather than a download, for the two native addons.
 ifeq ($(shell command -v node):$(wildcard /usr/include/node/node.h),/usr/bin/node:/usr/include/node/node.h)
@@ -26,7 +29,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # apt and npm each want to be alone
-.PHONY: help deps build lint types test demo bench fuzz mutants clean install test-bare
+.PHONY: help deps build lint types test demo bench fuzz mutants clean install deb test-bare test-deb test-xen
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,7 +41,7 @@ build: $(bundles) ## bundle the programs into dist/
 lint: $(modules) ## check style (biome) and the shell scripts (shellcheck)
 	npx --no-install biome check .
 	$(call apt,shellcheck)
-	shellcheck $(shell grep -lrE '^\#!/bin/(ba)?sh' hotplug scripts .ci)
+	shellcheck $(shell grep -lrE '^\#!/bin/(ba)?sh' hotplug scripts debian test/xen vagrant .ci)
 
 types: $(modules) ## check the types (tsc)
 	npx --no-install tsc
@@ -58,22 +61,40 @@ fuzz: deps build ## random frames through the kernel and through the model: FRAM
 mutants: deps build ## take out one rule or bridge flag at a time, a test has to notice; ONLY=TEXT: those with TEXT in their name
 	npx --no-install tsx test/mutants/mutants.ts "$(ONLY)"
 
-test-bare: ## the demo and the tests on a bare Debian 12, in a throw-away directory
+test-bare: ## the demo, the tests and the deb on a bare Debian 12, in a throw-away directory
 	$(call apt,git mmdebstrap)
 	scripts/test-bare
+
+deb: build ## the Debian package, in build/deb/
+	$(call apt,build-essential debhelper)
+	mkdir -p $(deb)
+	DEB_DIRECTORY=$(deb) dpkg-buildpackage --build=binary --no-sign --post-clean --buildinfo-file=$(deb)/vifguard.buildinfo \
+	  --buildinfo-option=-u$(deb) --changes-file=$(deb)/vifguard.changes --changes-option=-u$(deb)
+
+test-deb: deps deb ## the package on a bare Debian 12 and 13: lintian, install, upgrade under attack, remove, purge
+	$(call apt,lintian mmdebstrap piuparts)
+	npx --no-install ava --timeout=30m test/deb/deb.test.ts
+
+test-xen: deps deb ## the package on a real Xen, emulated by QEMU, with guests that attack; ONLY=NAME,...: these scenarios
+	$(call apt,mmdebstrap qemu-system-x86)
+	npx --no-install tsx test/xen/test-xen.ts $(deb)/*.deb "$(ONLY)"
 
 clean: ## remove what was built; the Debian packages and node modules stay
 	rm -rf dist build
 
 install: build ## install below $(DESTDIR)/
-	install -d $(DESTDIR)$(libdir)/hotplug $(DESTDIR)$(libdir)/dist $(DESTDIR)$(scripts) $(DESTDIR)/usr/sbin \
-	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion) $(DESTDIR)$(man)/man5 $(DESTDIR)$(man)/man8
+	install -d $(DESTDIR)$(libdir)/hotplug $(DESTDIR)$(libdir)/dist $(DESTDIR)$(libdir)/scripts $(DESTDIR)$(scripts) $(DESTDIR)/usr/sbin \
+	  $(DESTDIR)$(bash_completion) $(DESTDIR)$(zsh_completion) $(DESTDIR)$(man)/man5 $(DESTDIR)$(man)/man8 \
+	  $(DESTDIR)$(units)
 	install -m 755 hotplug/vif-guard hotplug/vifguard $(DESTDIR)$(libdir)/hotplug
 	install -m 644 dist/* $(DESTDIR)$(libdir)/dist
+	install -m 755 dist/hand-over $(DESTDIR)$(libdir)/dist
+	install -m 644 scripts/code-cache.cjs $(DESTDIR)$(libdir)/scripts
 	install -m 644 build/completion/vifguard $(DESTDIR)$(bash_completion)
 	install -m 644 build/completion/_vifguard $(DESTDIR)$(zsh_completion)
 	install -m 644 build/man/man5/* $(DESTDIR)$(man)/man5
 	install -m 644 build/man/man8/* $(DESTDIR)$(man)/man8
+	install -m 644 hotplug/vifguard.service $(DESTDIR)$(units)
 	[ -e $(DESTDIR)/etc/xen/vif-guard.conf ] || install -m 644 hotplug/vif-guard.conf $(DESTDIR)/etc/xen
 	ln -sfn $(libdir)/hotplug/vif-guard $(DESTDIR)$(scripts)/vif-guard
 	ln -sfn $(libdir)/hotplug/vifguard $(DESTDIR)/usr/sbin/vifguard
@@ -100,5 +121,6 @@ $(modules): package.json package-lock.json Makefile
 
 $(bundles): $(modules) $(sources)
 	node scripts/build.js
+	gcc -O2 -Wall -Wextra -Werror -o dist/hand-over hotplug/hand-over.c
 	npx --no-install tsx scripts/documents.ts build
 	@mkdir -p $(@D) && touch $@

@@ -5,7 +5,7 @@ const TEXT = `xl runs it when a guest's network port comes or goes, in place of 
 port, puts it on its bridge, and lets through only what the domain's config says the guest is.
 People use vifguard(8).
 
-Set it for every guest in /etc/xen/xl.conf, or for one vif in its spec:
+Set it for every guest in /etc/xen/xl.conf, as "vifguard enable --write" does, or for one vif in its spec:
 
   vif.default.script = "vif-guard"
   vif = [ 'mac=00:16:3e:38:b4:ac,bridge=xenbr0,script=vif-guard,ip=192.0.2.43 2001:db8::60' ]
@@ -19,6 +19,10 @@ A port goes up last: filters come first, then the bridge. When anything fails, t
 no bridge, "xl create" fails, and the reason is in xenstore (hotplug-error), which xl prints. It exits
 with 1 then, and else with 0.
 
+While "vifguard watch" runs, as vifguard.service, vif-guard hands it the event, which spares it the start of
+a program, and ends with its verdict. When the watch does not run, or dies, or says nothing for 5 s, and
+is then killed, vif-guard does the work itself, with the same result.
+
 Environment:
   XENBUS_PATH, vif, INTERFACE        from xl: the vif's path in xenstore, and its device
   VIFGUARD_CONF                      another file than /etc/xen/vif-guard.conf
@@ -27,7 +31,8 @@ Environment:
 Files:
   /etc/xen/scripts/vif-guard         the program, where xl looks for it
   /etc/xen/vif-guard.conf            the host's defaults
-  /run/vifguard/net-*/registry.json  what is guarded now, by network namespace`;
+  /run/vifguard/net-*/registry.json  what is guarded now, by network namespace
+  /run/vifguard/net-*/watch.sock     where "vifguard watch" takes events`;
 
 export function hotplugManual(version: string): string {
   const events = ['online type_if=vif', 'offline type_if=vif', 'add type_if=tap', 'remove type_if=tap'];

@@ -14,11 +14,23 @@ export class RefusedRulesError extends FilterToolError {
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 /** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
 const TIMEOUT_MS = 12_000;
+/** For all ports of a host at once, where no event waits: ebtables takes 25 s for a thousand. */
+export const PATIENT_MS = 300_000;
+
+/** The last processes started. */
+const started = new Set<number>();
+const REMEMBERED = 64;
+
+/** Whether it is, or was not long ago, a tool that this process has run. */
+export function isOwnTool(pid: number): boolean {
+  return started.has(pid);
+}
 
 export interface Tool {
   readonly program: string;
   readonly args: readonly string[];
   readonly input?: string;
+  readonly timeoutMs?: number;
   /** The Debian package that has it. */
   readonly debianPackage: string;
 }
@@ -30,20 +42,22 @@ export interface Tool {
  * @throws FilterToolError
  */
 export function runTool(tool: Tool): Promise<string> {
-  const { program, args, input = '' } = tool;
-  const options = { env: ENVIRONMENT, timeout: TIMEOUT_MS, maxBuffer: 1 << 28 };
+  const { program, args, input = '', timeoutMs = TIMEOUT_MS } = tool;
+  const options = { env: ENVIRONMENT, timeout: timeoutMs, maxBuffer: 1 << 28 };
   return new Promise((resolve, reject) => {
-    const { stdin } = execFile(program, args, options, (error, stdout, stderr) => {
+    const { stdin, pid } = execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(explain(tool, error, stderr));
     });
+    if (pid !== undefined) started.add(pid);
+    if (started.size > REMEMBERED) started.delete(started.values().next().value ?? 0);
     // A program that ends without reading says why by its exit status.
     stdin?.on('error', () => undefined).end(input);
   });
 }
 
 function explain(
-  { program, debianPackage }: Tool,
+  { program, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
   error: ExecFileException,
   stderr: string,
 ): FilterToolError {
@@ -54,7 +68,7 @@ function explain(
   }
   if (error.killed) {
     return new FilterToolError(
-      `${program} did not finish within ${TIMEOUT_MS / 1000} s; see what it waits for`,
+      `${program} did not finish within ${timeoutMs / 1000} s; see what it waits for, then run "vifguard host up"`,
     );
   }
   const [said = ''] = stderr.trim().split('\n');

@@ -14,6 +14,10 @@ interface JsonOption {
   readonly json: boolean;
 }
 
+interface WriteOption {
+  readonly write: boolean;
+}
+
 /** Runs `vifguard` with these arguments (without node and the program's own name). Throws nothing. */
 export async function run(args: readonly string[], terminals: Terminals): Promise<ExitCode> {
   let code: ExitCode = EXIT_CODES.ok[0];
@@ -71,6 +75,19 @@ export function buildProgram(terminals: Terminals, finish: (code: ExitCode) => v
       finish(await (await import('./check.ts')).check(options, terminals)),
     );
 
+  verb(program, 'reload', 'apply what changed in configs and xenstore, without a gap', RELOAD_HELP)
+    .argument('[VIF]', 'a port or domain, as for "vifguard show"; all unless told')
+    .action(async (vif: string | undefined) =>
+      finish(await (await import('./reload.ts')).reload(vif, terminals)),
+    );
+
+  verb(
+    program,
+    'watch',
+    'keep the guards as they should be, and take events from vif-guard',
+    WATCH_HELP,
+  ).action(async () => finish(await (await import('./watch.ts')).watch(terminals)));
+
   verb(program, 'lint', 'check domain configs and the host config', LINT_HELP)
     .argument('<FILE...>', 'domain configs, or vif-guard.conf')
     .action(async (files: string[]) => finish((await import('./lint.ts')).lint(files, stdout)));
@@ -79,6 +96,18 @@ export function buildProgram(terminals: Terminals, finish: (code: ExitCode) => v
     .option('--json', 'print JSON', false)
     .action(async (options: JsonOption) =>
       finish(await (await import('./doctor.ts')).doctor(options, stdout)),
+    );
+
+  verb(program, 'enable', 'make vif-guard the script of every guest that names none', ENABLE_HELP)
+    .option('--write', 'change xl.conf', false)
+    .action(async (options: WriteOption) =>
+      finish((await import('./default-script.ts')).enable(options, stdout)),
+    );
+
+  verb(program, 'disable', 'undo "vifguard enable"', DISABLE_HELP)
+    .option('--write', 'change xl.conf', false)
+    .action(async (options: WriteOption) =>
+      finish((await import('./default-script.ts')).disable(options, stdout)),
     );
 
   const host = verb(program, 'host', 'set the host up and repair it, or take everything away', HOST_HELP);
@@ -119,18 +148,21 @@ const EXIT_HELP = Object.values(EXIT_CODES)
 const PROGRAM_HELP = `
 Examples:
   vifguard doctor                    can this host guard guests?
+  vifguard enable --write            guard every guest from its next "xl create" on
   vifguard lint /etc/xen/web1.cfg    before "xl create"
   vifguard status                    after it
   vifguard show web1                 what a guest may do, and what was dropped
   vifguard explain web1 'udp 192.0.2.1:67 > 255.255.255.255:68'
                                      why a packet does not get through, and what to change
   vifguard check || vifguard host up put right what somebody changed
+  vifguard reload web1               after a change of /etc/xen/web1.cfg
 
 Exit codes:
 ${EXIT_HELP}
 
 Files:
   /etc/xen/vif-guard.conf            the host's defaults; VIFGUARD_CONF names another
+  /etc/xen/xl.conf                   xl's own settings, vif.default.script among them
   /run/vifguard/net-*/registry.json  what is guarded now, by network namespace
 "vifguard VERB --help" has more.`;
 
@@ -217,6 +249,38 @@ JSON:
     "findings": [ { "subject", "problem", "remedy", "ports": [PORT], "details": [TEXT] } ] }
   "busy" names a hotplug event that was under way, whose work may show as drift.`;
 
+const RELOAD_HELP = `Reads the host config, the domains' configs and xenstore again and applies only what differs, under
+running guests: a frame is judged by the old policy or by the new one. A changed "backend" moves
+every port: the new rules are there before the old ones go. Puts right, too, what "vifguard check"
+would find. Says what it did; a second run says that nothing changed.
+
+A port whose new config cannot be used keeps the guard it had; the reason is on stderr, the exit code
+1, and all other ports are reloaded. An unusable host config changes nothing.
+
+Of a vif spec, mac= and ip= count; for another bridge=, vifname= or mtu= attach the vif anew.
+
+Examples:
+  vifguard reload                    after a change of vif-guard.conf
+  vifguard reload web1               after a change of its vifguard = [ ... ]
+  xenstore-write /local/domain/0/backend/vif/1/0/ip '192.0.2.43 192.0.2.44' && vifguard reload vif1.0
+                                     until its next start, another address`;
+
+const WATCH_HELP = `Stays, as vifguard.service, and puts right within a second what others change of the guards: rules (a
+flushed table), bridge flags, forwarding entries, a port's bridge or name, nf_call_ip6tables, and
+what xenstore has of its policies; a vif's new ip= or mac= in xenstore takes effect. Prints a line for
+each. What somebody undoes again and again is left alone for a while, up to 30 s. For changed configs
+there is "vifguard reload".
+
+While it runs, vif-guard hands it xl's events, which spares each the start of a program. When it ends, or
+crashes, the guards stay, and vif-guard works by itself.
+
+One for each network namespace.
+
+Examples:
+  vifguard watch                     by hand, until Ctrl-C
+  systemctl enable --now vifguard    at every boot; "journalctl -u vifguard" has what it has put right
+  ip netns exec tenant-a vifguard watch`;
+
 const LINT_HELP = `Prints FILE:LINE:COLUMN: severity: message; advice. An error keeps a guest from starting and makes
 the exit code 1; a warning is something that is hardly meant.
 
@@ -229,6 +293,23 @@ const DOCTOR_HELP = `Each line is ok, warn or fail, with the remedy below; exits
 Examples:
   vifguard doctor
   vifguard doctor --json | jq '.[] | select(.severity == "fail")'`;
+
+const ENABLE_HELP = `Adds vif.default.script="vif-guard" to /etc/xen/xl.conf, below the line that says something else or
+has it in a comment; no other line changes. Without --write it only prints what it would add, and what the
+script is now. A guest gets the new script with "xl create", not by a reboot.
+
+Examples:
+  vifguard enable                    prints the change
+  vifguard enable --write            makes it
+  vifguard enable --write && vifguard doctor`;
+
+const DISABLE_HELP = `Takes the lines with vif.default.script="vif-guard" out of /etc/xen/xl.conf; what stood there before counts
+again. Without --write it only prints them. A guest that starts from then on is unguarded, unless its vifs
+name script=vif-guard.
+
+Examples:
+  vifguard disable                   prints the change
+  vifguard disable --write           before removing the package, for example`;
 
 const HOST_HELP = `Examples:
   vifguard host up                   at boot, and after a firewall reload

@@ -1,4 +1,17 @@
-import { readFileSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { VifguardError } from '../errors.ts';
 import { ConfigError } from './config-error.ts';
 
 /** Far above any real domain config; what is larger is something else. */
@@ -23,6 +36,42 @@ export function readConfigText(file: string): string | undefined {
     if (isAbsent(error)) return undefined;
     const problem = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     throw new ConfigError({ file, problem }, { cause: error });
+  }
+}
+
+/**
+ * Replaces the text of a file, as readConfigText gave it, at once or not at all. Owner and mode stay,
+ * and a symbolic link still leads to it.
+ *
+ * @throws VifguardError
+ */
+export function replaceConfigText(file: string, text: string): void {
+  try {
+    const target = realpathSync(file);
+    const fresh = `${target}.new`;
+    rmSync(fresh, { force: true });
+    try {
+      writeLike(target, fresh, text);
+      renameSync(fresh, target);
+    } finally {
+      rmSync(fresh, { force: true });
+    }
+  } catch (cause) {
+    throw new VifguardError(`cannot write ${file}`, { cause });
+  }
+}
+
+/** Writes a new file, down to the disk, with another one's owner and mode. */
+function writeLike(model: string, file: string, text: string): void {
+  const { uid, gid, mode } = statSync(model);
+  const fd = openSync(file, 'wx', 0o600);
+  try {
+    writeFileSync(fd, text, 'latin1');
+    fchownSync(fd, uid, gid);
+    fchmodSync(fd, mode & 0o7777);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

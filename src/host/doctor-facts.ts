@@ -11,7 +11,7 @@ import {
   type HostConfig,
   loadHostConfig,
 } from '../config/host-config.ts';
-import { parseXlcfg } from '../config/xlcfg-parser.ts';
+import { defaultScript, XL_CONF } from '../config/xl-conf.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import type { Link } from '../netlink/link.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
@@ -20,7 +20,6 @@ import { stateDirectory } from '../port/registry.ts';
 import { XenstoreClient } from '../xenstore/client.ts';
 import type { FileFacts, HostFacts, Outcome } from './doctor.ts';
 
-const XL_CONF = '/etc/xen/xl.conf';
 const SCRIPT = '/etc/xen/scripts/vif-guard';
 const BRIDGE_NETFILTER = '/proc/sys/net/bridge';
 
@@ -152,9 +151,7 @@ function readHostConfig(): HostFacts['config'] {
 
 function readDefaultScript(): HostFacts['defaultScript'] {
   try {
-    const text = readConfigText(XL_CONF) ?? '';
-    const setting = parseXlcfg(XL_CONF, text).settings.get('vif.default.script');
-    return { value: setting?.value.kind === 'string' ? setting.value.text : undefined };
+    return { value: defaultScript(XL_CONF, readConfigText(XL_CONF) ?? '').script };
   } catch (error) {
     return { problem: problem(error).said };
   }

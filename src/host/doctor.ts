@@ -1,5 +1,6 @@
 import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
+import { isVifGuard } from '../config/xl-conf.ts';
 import type { Link } from '../netlink/link.ts';
 import { parseGuestPort } from './guest-port.ts';
 
@@ -47,8 +48,8 @@ export interface HostFacts {
   readonly links: readonly Link[];
   /** The host config, or why it cannot be used. */
   readonly config: { readonly value: HostConfig } | { readonly problem: string };
-  /** `vif.default.script` of xl.conf; undefined when it is not set. */
-  readonly defaultScript: { readonly value: string | undefined } | { readonly problem: string };
+  /** `vif.default.script` of xl.conf. */
+  readonly defaultScript: { readonly value: string } | { readonly problem: string };
   readonly script: FileFacts;
   /** Files and directories that decide what passes. */
   readonly configFiles: readonly FileFacts[];
@@ -201,18 +202,16 @@ function diagnoseScript({ script: { path, stat } }: HostFacts): Diagnosis {
   return diagnoseOwner({ path, stat })[0] ?? ok(path, 'is there');
 }
 
-const REMEDY = 'write this line into /etc/xen/xl.conf: vif.default.script="vif-guard"';
-
 function diagnoseDefaultScript({ defaultScript }: HostFacts): Diagnosis {
   const subject = 'vif.default.script';
   if ('problem' in defaultScript) return fail(subject, defaultScript.problem, 'correct /etc/xen/xl.conf');
-  const { value = 'vif-bridge' } = defaultScript;
-  return /(^|\/)vif-guard$/.test(value)
+  const { value } = defaultScript;
+  return isVifGuard(value)
     ? ok(subject, value)
     : warn(
         subject,
         `is "${value}": a guest without script=vif-guard in its own config comes up unguarded`,
-        REMEDY,
+        'run "vifguard enable --write"',
       );
 }
 

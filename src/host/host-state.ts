@@ -8,10 +8,10 @@ import { describeError, VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { lockHolder } from '../port/lock.ts';
-import { backendOf, type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
+import { backendOf, isInstalled, type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
 import { hasBridgeNetfilter } from './bridge-netfilter.ts';
-import type { AnnouncedVif, HostState } from './inspection.ts';
+import type { AnnouncedVif, GuardState, HostState } from './inspection.ts';
 
 /** How long to read again while hotplug events change things, in milliseconds; one takes a tenth of that. */
 const PATIENCE_MS = 3_000;
@@ -79,28 +79,33 @@ async function readVersion(): Promise<string> {
 }
 
 /** Reads the host's state as it is. @throws VifguardError */
-export async function readHostState({ backend: configured, untrustedPorts }: HostConfig): Promise<HostState> {
+export async function readHostState(config: HostConfig): Promise<HostState> {
   const registry = await readRegistry(stateDirectory());
-  const inCharge = backendOf(registry, configured);
-  const backend = await loadBackend(inCharge);
-  const [kernel, filtered, drops, drift, vifs] = await Promise.all([
-    readKernel(),
-    backend.ports(),
+  const backend = await loadBackend(backendOf(registry, config.backend));
+  const [guards, drops, vifs] = await Promise.all([
+    readGuards(config, registry),
     backend.drops(),
-    readDrift(backend, registry, untrustedPorts),
     readVifs(),
   ]);
-  return {
-    registry,
-    backend: inCharge,
-    bridgeNetfilter: backend.bridgeNetfilter,
-    ...kernel,
-    filtered,
-    drops,
-    drift,
-    untrustedPorts,
-    vifs,
-  };
+  return { ...guards, drops, vifs };
+}
+
+/** Of the host's state what has to be known to put it right. @throws VifguardError */
+export async function readGuardState(config: HostConfig): Promise<GuardState> {
+  return await readGuards(config, await readRegistry(stateDirectory()));
+}
+
+async function readGuards(config: HostConfig, registry: Registry): Promise<GuardState> {
+  const { untrustedPorts } = config;
+  const inCharge = backendOf(registry, config.backend);
+  const backend = await loadBackend(inCharge);
+  const { bridgeNetfilter } = backend;
+  const [kernel, filtered, drift] = await Promise.all([
+    readKernel(),
+    backend.ports(),
+    readDrift(backend, registry, untrustedPorts),
+  ]);
+  return { registry, backend: inCharge, bridgeNetfilter, ...kernel, filtered, drift, untrustedPorts };
 }
 
 async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {
@@ -121,7 +126,7 @@ async function readDrift(
   registry: Registry,
   untrustedPorts: HostConfig['untrustedPorts'],
 ): Promise<readonly Drift[] | undefined> {
-  if (!registry.pinned && Object.keys(registry.ports).length === 0) return await backend.drift(undefined);
+  if (!isInstalled(registry)) return await backend.drift(undefined);
   if (backend.bridgeNetfilter && !hasBridgeNetfilter()) return undefined;
   return await backend.drift(guardedHost(registry, untrustedPorts));
 }

@@ -18,8 +18,8 @@ export interface AnnouncedVif {
   readonly vifname?: string;
 }
 
-/** What vifguard guards by its own account, and what the kernel has of it. */
-export interface HostState {
+/** What vifguard guards by its own account, and how the kernel holds it. */
+export interface GuardState {
   readonly registry: Registry;
   /** What is in charge. */
   readonly backend: BackendName;
@@ -29,11 +29,15 @@ export interface HostState {
   readonly filtered: readonly string[];
   readonly links: readonly Link[];
   readonly fdb: readonly FdbEntry[];
-  readonly drops: ReadonlyMap<string, Drops>;
   /** How the packet filter differs; undefined when bridges cannot call ip6tables, and so nothing holds. */
   readonly drift: readonly Drift[] | undefined;
   /** The host config's untrusted ports. */
   readonly untrustedPorts: HostConfig['untrustedPorts'];
+}
+
+/** The same with what the guards have done, and whom there is to guard. */
+export interface HostState extends GuardState {
+  readonly drops: ReadonlyMap<string, Drops>;
   readonly vifs: { readonly value: readonly AnnouncedVif[] } | { readonly problem: string };
 }
 
@@ -89,6 +93,7 @@ export function inspect(state: HostState): Inspection {
     ...Object.entries(state.registry.ports).flatMap(([port, record]) => portFindings(state, port, record)),
     ...Object.keys(state.registry.bridges).flatMap((bridge) => bridgeFindings(state, bridge)),
     ...driftFindings(state),
+    ...moveFindings(state),
     ...('problem' in state.vifs ? [storeFinding(state.vifs.problem)] : []),
   ];
   const guarded = Object.entries(state.registry.ports).map(([port, record]) =>
@@ -163,7 +168,7 @@ function linkNamed({ links }: HostState, name: string): Link | undefined {
   return links.find((link) => link.name === name);
 }
 
-function masterOf({ links }: HostState, { master }: Link): Link | undefined {
+function masterOf({ links }: GuardState, { master }: Link): Link | undefined {
   return links.find(({ index, kind }) => index === master && kind === 'bridge');
 }
 
@@ -189,14 +194,15 @@ function identify(state: HostState, name: string): (AnnouncedVif & { kind: PortK
 }
 
 /** Ports on a bridge that have no record any more, and rules. */
-export function portsWithoutRecord(state: HostState): string[] {
-  return unguardedPorts(state)
+export function portsWithoutRecord(state: GuardState): string[] {
+  return state.links
+    .filter((link) => masterOf(state, link) !== undefined && !Object.hasOwn(state.registry.ports, link.name))
     .map(({ name }) => name)
     .filter((name) => leftRules(state, name));
 }
 
 /** Whether the packet filter still has rules of a port that has no record any more. */
-function leftRules({ filtered }: HostState, name: string): boolean {
+function leftRules({ filtered }: GuardState, name: string): boolean {
   return filtered.includes(name);
 }
 
@@ -224,15 +230,14 @@ function portFindings(state: HostState, port: string, record: PortRecord): Findi
     const where = master === undefined ? 'on no bridge' : `on bridge ${master.name}`;
     return [finding([port, `is ${where}, should be on ${record.bridge}`], RESTART, [port])];
   }
-  const layer = layerOf(state.registry, record);
-  return [...settingProblems(link, layer), ...fdbProblems(state.fdb, link, layer)].map((problem) =>
+  return layerProblems(state.fdb, link, layerOf(state.registry, record)).map((problem) =>
     finding([port, problem], HOST_UP, [port]),
   );
 }
 
-/** Whether the bridge's settings or forwarding entries of a port are not as they should be. */
-export function hasLayerProblem({ fdb }: HostState, link: Link, layer: BridgeLayer): boolean {
-  return [...settingProblems(link, layer), ...fdbProblems(fdb, link, layer)].length > 0;
+/** What of the bridge's settings and forwarding entries of a port is not as it should be, in words. */
+export function layerProblems(fdb: readonly FdbEntry[], link: Link, layer: BridgeLayer): string[] {
+  return [...settingProblems(link, layer), ...fdbProblems(fdb, link, layer)];
 }
 
 function settingProblems({ port = {} }: Link, { settings }: BridgeLayer): string[] {
@@ -335,6 +340,12 @@ function driftFindings({ registry, drift }: HostState): Finding[] {
     const details = [first, ...more].map((one) => one.what);
     return { ...finding([where, `${kind}: ${what}${count}`], remedy, weakened), details };
   });
+}
+
+function moveFindings({ registry: { backend, leaving } }: HostState): Finding[] {
+  if (leaving === undefined) return [];
+  const problem = `the move to ${backend} was interrupted: rules of both are there`;
+  return [finding([leaving, problem], HOST_UP)];
 }
 
 type NonEmpty<Item> = readonly [Item, ...Item[]];

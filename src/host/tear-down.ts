@@ -2,7 +2,7 @@ import { loadBackend } from '../backends/load.ts';
 import { loadHostConfigLeniently } from '../config/host-config.ts';
 import { VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
-import { releaseBridges } from '../port/detach.ts';
+import { releaseBridges, removeAllRules } from '../port/detach.ts';
 import { withLock } from '../port/lock.ts';
 import {
   backendOf,
@@ -25,7 +25,8 @@ export async function tearDownHost(): Promise<boolean> {
   const directory = stateDirectory();
   return await withLock(`${directory}/lock`, LOCK_OPTIONS, async () => {
     const registry = await readRegistry(directory);
-    const backend = await loadBackend(backendOf(registry, loadHostConfigLeniently().backend));
+    const name = backendOf(registry, loadHostConfigLeniently().backend);
+    const backend = await loadBackend(name);
     const left = await backend.drift(undefined);
     const held = new Set(await backend.ports());
     const rtnetlink = await openRtnetlink();
@@ -35,7 +36,7 @@ export async function tearDownHost(): Promise<boolean> {
         ({ name, master }) => Object.hasOwn(registry.ports, name) || (master !== undefined && held.has(name)),
       );
       refuseAttached(registry, new Set(attached.map(({ name }) => name)));
-      await backend.removeAll(directory);
+      await removeAllRules({ ...registry, backend: name }, directory);
       if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, registry.bridges);
     } finally {
       await rtnetlink.close();

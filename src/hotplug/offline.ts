@@ -1,15 +1,14 @@
 import { loadHostConfigLeniently } from '../config/host-config.ts';
 import { InputError } from '../errors.ts';
-import { openRtnetlink } from '../netlink/rtnetlink.ts';
-import { deadline } from '../port/deadline.ts';
 import { closeLink, detach } from '../port/detach.ts';
 import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
-import { XenstoreClient } from '../xenstore/client.ts';
+import type { XenstoreClient } from '../xenstore/client.ts';
 import { XenstoreError } from '../xenstore/error.ts';
 import { readVifRecord } from '../xenstore/vif-record.ts';
 import { unpublish } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
+import type { Means } from './means.ts';
 import { foreignNetns, isPresent, runInNetns } from './netns.ts';
 import { bridgeOfVif, PUBLISHED } from './vif.ts';
 
@@ -20,30 +19,28 @@ import { bridgeOfVif, PUBLISHED } from './vif.ts';
  * @returns the exit status.
  * @throws VifguardError for what could not be cleaned up.
  */
-export async function offline(event: HotplugEvent): Promise<number> {
+export async function offline(event: HotplugEvent, means: Means): Promise<number> {
   try {
-    const store = await XenstoreClient.open();
-    try {
-      return await leave(store, event);
-    } finally {
-      store.close();
-    }
+    return await means.withStore((store) => leave(store, event, means));
   } catch (error) {
-    if (error instanceof XenstoreError) await closePort(event);
+    if (error instanceof XenstoreError) await closePort(event, means);
     throw error;
   }
 }
 
-async function leave(store: XenstoreClient, event: HotplugEvent): Promise<number> {
+async function leave(store: XenstoreClient, event: HotplugEvent, means: Means): Promise<number> {
   const netns = await netnsOf(store, event);
   if (netns !== undefined && isPresent(netns)) return await runInNetns(netns);
-  await closePort(event);
+  await closePort(event, means);
   if (event.kind === 'vif') await unpublish(store, event.backendPath, PUBLISHED);
   return 0;
 }
 
 /** A record that says nothing usable was refused when the port came, so there is nothing elsewhere. */
-async function netnsOf(store: XenstoreClient, { backendPath }: HotplugEvent): Promise<string | undefined> {
+export async function netnsOf(
+  store: XenstoreClient,
+  { backendPath }: HotplugEvent,
+): Promise<string | undefined> {
   try {
     return foreignNetns(bridgeOfVif(await readVifRecord(store, backendPath)));
   } catch (error) {
@@ -53,17 +50,14 @@ async function netnsOf(store: XenstoreClient, { backendPath }: HotplugEvent): Pr
 }
 
 /** Closes the port of an event, in the network namespace that we are in. */
-export async function closePort({ kind, device, backendPath }: HotplugEvent): Promise<void> {
-  const rtnetlink = await openRtnetlink();
-  try {
+export async function closePort({ kind, device, backendPath }: HotplugEvent, means: Means): Promise<void> {
+  await means.withRtnetlink(async (rtnetlink) => {
     // Needs no lock, and is what matters most should there be none.
     await closeLink(rtnetlink, device);
     const config = loadHostConfigLeniently();
     const directory = stateDirectory();
-    await withLock(`${directory}/lock`, { timeoutMs: deadline.closingMs }, () =>
+    await withLock(`${directory}/lock`, { timeoutMs: means.deadline.closingMs }, () =>
       detach({ rtnetlink, config, directory, kind, device, backendPath }),
     );
-  } finally {
-    await rtnetlink.close();
-  }
+  });
 }

@@ -1,16 +1,15 @@
 import { loadHostConfig } from '../config/host-config.ts';
 import { describeError } from '../errors.ts';
-import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { policyToXenstore } from '../policy/serialize.ts';
 import { attach, type Step } from '../port/attach.ts';
-import { deadline } from '../port/deadline.ts';
 import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
-import { XenstoreClient } from '../xenstore/client.ts';
+import type { XenstoreClient } from '../xenstore/client.ts';
 import { readVifRecord, type VifRecord } from '../xenstore/vif-record.ts';
 import { changeVif, publish, writeHotplugError, writeHotplugStatus } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
+import type { Means } from './means.ts';
 import { foreignNetns, runInNetns, sendToNetns } from './netns.ts';
 import { closePort } from './offline.ts';
 import { bridgeOfVif, PUBLISHED, policyOfVif } from './vif.ts';
@@ -25,38 +24,50 @@ import { bridgeOfVif, PUBLISHED, policyOfVif } from './vif.ts';
  */
 export async function online(
   event: HotplugEvent,
-  checkpoint: (step: Step | 'report') => void = deadline.check,
+  means: Means,
+  checkpoint: (step: Step | 'report') => void = means.deadline.check,
 ): Promise<number> {
-  let store: XenstoreClient | undefined;
+  let opened: XenstoreClient | undefined;
   try {
-    store = await XenstoreClient.open();
-    const record = await readVifRecord(store, event.backendPath);
-    const bridge = bridgeOfVif(record);
-    const netns = foreignNetns(bridge);
-    if (netns !== undefined) {
-      await sendToNetns(netns, event.device);
-      return await runInNetns(netns);
-    }
-    const config = loadHostConfig();
-    const policy = policyOfVif(record, config);
-    const rtnetlink = await openRtnetlink();
-    const directory = stateDirectory();
-    try {
-      const { mtu } = await withLock(`${directory}/lock`, { timeoutMs: deadline.remainingMs }, () =>
-        attach({ ...event, rtnetlink, config, directory, record, bridge: bridge.name, policy, checkpoint }),
-      );
-      checkpoint('report');
-      if (event.kind === 'vif') await report(store, record, mtu, policy);
-    } finally {
-      await rtnetlink.close();
-    }
-    return 0;
+    return await means.withStore(async (store) => {
+      opened = store;
+      try {
+        return await come(store, event, means, checkpoint);
+      } catch (error) {
+        await failClosed(store, event, means, error);
+        throw error;
+      }
+    });
   } catch (error) {
-    await failClosed(store, event, error);
+    if (opened === undefined) await failClosed(undefined, event, means, error);
     throw error;
-  } finally {
-    store?.close();
   }
+}
+
+async function come(
+  store: XenstoreClient,
+  event: HotplugEvent,
+  means: Means,
+  checkpoint: (step: Step | 'report') => void,
+): Promise<number> {
+  const record = await readVifRecord(store, event.backendPath);
+  const bridge = bridgeOfVif(record);
+  const netns = foreignNetns(bridge);
+  if (netns !== undefined) {
+    await sendToNetns(netns, event.device);
+    return await runInNetns(netns);
+  }
+  const config = loadHostConfig();
+  const policy = policyOfVif(record, config);
+  const directory = stateDirectory();
+  const { mtu } = await means.withRtnetlink((rtnetlink) =>
+    withLock(`${directory}/lock`, { timeoutMs: means.deadline.remainingMs }, () =>
+      attach({ ...event, rtnetlink, config, directory, record, bridge: bridge.name, policy, checkpoint }),
+    ),
+  );
+  checkpoint('report');
+  if (event.kind === 'vif') await report(store, record, mtu, policy);
+  return 0;
 }
 
 /** `connected` comes last: it is what lets the guest's traffic through netback. */
@@ -77,10 +88,11 @@ async function report(
 async function failClosed(
   store: XenstoreClient | undefined,
   event: HotplugEvent,
+  means: Means,
   error: unknown,
 ): Promise<void> {
   const failures = await Promise.allSettled([
-    closePort(event),
+    closePort(event, means),
     store === undefined ? undefined : writeHotplugError(store, event.backendPath, describeError(error)),
   ]);
   for (const failure of failures) {

@@ -35,6 +35,29 @@ export const NLM_F_CREATE = 0x400;
 const HEADER_BYTES = 16;
 const NLMSGERR_ATTR_MSG = text(1);
 
+/**
+ * Cuts what one datagram holds into messages; the payloads are views of it.
+ *
+ * @throws MalformedMessageError when a message does not lie inside it.
+ */
+export function parseMessages(datagram: Buffer): NetlinkReply[] {
+  const messages: NetlinkReply[] = [];
+  for (let at = 0; at < datagram.length; ) {
+    const left = datagram.length - at;
+    const length = left < HEADER_BYTES ? 0 : datagram.readUInt32LE(at);
+    if (length < HEADER_BYTES || length > left) {
+      throw new MalformedMessageError(`message at byte ${at} of ${datagram.length}`);
+    }
+    messages.push({
+      type: datagram.readUInt16LE(at + 4),
+      flags: datagram.readUInt16LE(at + 6),
+      payload: datagram.subarray(at + HEADER_BYTES, at + length),
+    });
+    at += (length + 3) & ~3;
+  }
+  return messages;
+}
+
 /** What the messages that answer one request come to. */
 export interface Answer {
   /** The data, without the closing NLMSG_ERROR or NLMSG_DONE. */

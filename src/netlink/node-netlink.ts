@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import netlink, { type Message, type NetlinkSocket } from 'node-netlink';
 import { VifguardError } from '../errors.ts';
-import { type NetlinkReply, type NetlinkRequest, NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from './message.ts';
+import { type NetlinkReply, type NetlinkRequest, NLM_F_ACK, NLM_F_REQUEST } from './message.ts';
 import { systemCall } from './syscall.ts';
 import { DeadlineError, type NetlinkTransport } from './transport.ts';
+import { wake } from './wake.ts';
 
 const AF_NETLINK = 16;
 const NETLINK_ROUTE = 0;
@@ -115,13 +116,4 @@ function prepare(fd: number): void {
   systemCall('setsockopt', fd, SOL_NETLINK, NETLINK_EXT_ACK, on, on.length);
   systemCall('setsockopt', fd, SOL_NETLINK, NETLINK_CAP_ACK, on, on.length);
   systemCall('ioctl', fd, FIOCLEX);
-}
-
-/** Makes the socket readable: the kernel acknowledges a message that asks for nothing. */
-function wake(fd: number): void {
-  const noop = Buffer.alloc(16);
-  noop.writeUInt32LE(noop.length, 0);
-  noop.writeUInt16LE(NLMSG_NOOP, 4);
-  noop.writeUInt16LE(NLM_F_REQUEST | NLM_F_ACK, 6);
-  systemCall('sendto', fd, noop, noop.length, 0, 0, 0);
 }

@@ -30,14 +30,20 @@ declare module 'node-netlink' {
 
 declare module 'syscall-napi' {
   const native: {
+    readonly __NR_bind: bigint;
     readonly __NR_flock: bigint;
     readonly __NR_getsockname: bigint;
     readonly __NR_ioctl: bigint;
+    readonly __NR_ppoll: bigint;
     readonly __NR_recvfrom: bigint;
     readonly __NR_sendto: bigint;
     readonly __NR_setsockopt: bigint;
     readonly __NR_socket: bigint;
-    readonly syscall: { sync(number: bigint, ...args: (bigint | Buffer)[]): bigint };
+    readonly syscall: {
+      /** In the thread pool. */
+      (number: bigint, ...args: (bigint | Buffer)[]): Promise<bigint>;
+      sync(number: bigint, ...args: (bigint | Buffer)[]): bigint;
+    };
   };
   export default native;
 }

@@ -4,6 +4,7 @@ import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
 import { guardedHost } from './guarded-host.ts';
 import {
+  backendsOf,
   type PortKind,
   type PortRecord,
   type Registry,
@@ -59,13 +60,13 @@ export async function close({
   const backend = await loadBackend(registry.backend);
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
   if (Object.keys(kept.ports).length === 0 && !kept.pinned) {
-    await backend.removeAll(directory);
+    await removeAllRules(kept, directory);
   } else {
     const before = guardedHost(registry, config.untrustedPorts);
     const after = guardedHost(kept, config.untrustedPorts);
     await backend.applyPort({ port, before, after, directory });
   }
-  if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, idle);
+  if (await callsIp6tables(kept)) await releaseBridges(rtnetlink, idle);
   await giveBack(rtnetlink, kept, known);
   await writeRegistry(directory, kept);
 }
@@ -76,6 +77,17 @@ export async function closeLink(rtnetlink: Rtnetlink, name: string): Promise<voi
   if (link === undefined) return;
   await rtnetlink.setLink(link.index, { up: false });
   if (link.master !== undefined && link.master !== 0) await rtnetlink.setLink(link.index, { master: 0 });
+}
+
+/** Takes all rules of ours out of the kernel. */
+export async function removeAllRules(registry: Registry, directory: string): Promise<void> {
+  for (const name of backendsOf(registry)) await (await loadBackend(name)).removeAll(directory);
+}
+
+/** Whether rules of ours may need bridges to call ip6tables. */
+async function callsIp6tables(registry: Registry): Promise<boolean> {
+  const backends = await Promise.all(backendsOf(registry).map(loadBackend));
+  return backends.some(({ bridgeNetfilter }) => bridgeNetfilter);
 }
 
 /** Lets bridges call ip6tables again as they did before us. */

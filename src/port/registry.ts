@@ -39,6 +39,8 @@ export interface Registry {
   readonly pinned: boolean;
   /** What holds the guards, whatever the host config says by now. */
   readonly backend: BackendName;
+  /** While ports are moved to `backend`: the one whose rules still have to go. */
+  readonly leaving?: BackendName;
   readonly bridges: Readonly<Record<string, BridgeRecord>>;
   readonly ports: Readonly<Record<string, PortRecord>>;
 }
@@ -100,8 +102,18 @@ export async function writeRegistry(directory: string, registry: Registry): Prom
 }
 
 /** The backend that is in charge: as long as anything is installed, the one that holds it. */
-export function backendOf({ pinned, backend, ports }: Registry, configured: BackendName): BackendName {
-  return pinned || Object.keys(ports).length > 0 ? backend : configured;
+export function backendOf(registry: Registry, configured: BackendName): BackendName {
+  return isInstalled(registry) ? registry.backend : configured;
+}
+
+/** Whether the kernel should hold rules of ours. */
+export function isInstalled({ pinned, ports }: Registry): boolean {
+  return pinned || Object.keys(ports).length > 0;
+}
+
+/** The backends that may hold rules of ours. */
+export function backendsOf({ backend, leaving }: Registry): readonly BackendName[] {
+  return leaving === undefined ? [backend] : [backend, leaving];
 }
 
 function isEmpty({ pinned, bridges, ports }: Registry): boolean {

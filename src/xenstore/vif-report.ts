@@ -59,6 +59,22 @@ export async function publish(
   });
 }
 
+/** Whether these entries are all there is below `backendPath/name`. */
+export async function isPublished(
+  view: StoreView,
+  backendPath: string,
+  name: string,
+  entries: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const root = `${backendPath}/${name}`;
+  const keys = Object.keys(entries);
+  const [names, values] = await Promise.all([
+    view.directory(root),
+    view.readAll(keys.map((key) => `${root}/${key}`)),
+  ]);
+  return names.length === keys.length && keys.every((key, index) => entries[key] === values[index]);
+}
+
 /** Takes back what `publish` wrote; fine when there is nothing, or no vif either. */
 export async function unpublish(view: StoreView, backendPath: string, name: string): Promise<void> {
   await view.rm(`${backendPath}/${name}`);

@@ -4,11 +4,12 @@ import type { Guest, GuestOptions } from '../lab/guest.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { RunOptions, RunResult } from '../lab/netns.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../hotplug/vifguard', import.meta.url));
+/** The program as it is installed. */
+export const VIFGUARD = fileURLToPath(new URL('../../hotplug/vifguard', import.meta.url));
 
 /** Runs `vifguard` in dom0, to its end. */
 export function vifguard(lab: Lab, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  return lab.exec(PROGRAM, args, { timeout: 60_000, ...options });
+  return lab.exec(VIFGUARD, args, { timeout: 60_000, ...options });
 }
 
 /** What `vifguard ARGS --json` prints. @throws LabError when it prints none */

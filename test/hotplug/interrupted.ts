@@ -1,5 +1,6 @@
 import { VifguardError } from '../../src/errors.ts';
 import { parseEvent } from '../../src/hotplug/event.ts';
+import { ownMeans } from '../../src/hotplug/means.ts';
 import { online } from '../../src/hotplug/online.ts';
 
 const { AT, HOW } = process.env;
@@ -13,7 +14,7 @@ function checkpoint(step: string): void {
 const event = parseEvent(process.argv.slice(2), process.env);
 if (event === undefined) throw new TypeError('there is nothing to interrupt');
 try {
-  process.exitCode = await online(event, checkpoint);
+  process.exitCode = await online(event, ownMeans(), checkpoint);
 } catch (error) {
   if (!(error instanceof VifguardError)) throw error;
   process.exitCode = 1;

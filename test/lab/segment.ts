@@ -29,7 +29,7 @@ export const GATEWAY_LINK_LOCAL = 'fe80::ff:fe00:1';
 export const DOM0_LINK_LOCAL = 'fe80::ff:fe00:2';
 
 // What reaches dom0's stack without the bridge device: group addresses 01:80:c2:00:00:0X are handed to the port.
-const PASSED_BY_THE_BRIDGE = ['0004', '0800', '0806', '86dd', '88cc', '888e', '8809'];
+export const PASSED_BY_THE_BRIDGE = ['0004', '0800', '0806', '86dd', '88cc', '888e', '8809'];
 
 /** Of the lab's own namespaces: no DAD on addresses that are known to be unique. */
 export const QUIET = {

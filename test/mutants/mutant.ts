@@ -1,3 +1,5 @@
+import type { BackendName } from '../../src/backends/names.ts';
+
 /** A program with one protection less. */
 export interface Mutant {
   /** What is taken out. */
@@ -9,6 +11,8 @@ export interface Mutant {
   /** The test files of which one has to fail, and the titles in them when not all. */
   readonly tests: readonly string[];
   readonly titles?: readonly string[];
+  /** The backend that the tests run with: xtables when absent. */
+  readonly backend?: BackendName;
 }
 
 /** A part of a protection without which no frame behaves otherwise, and why. */

@@ -89,6 +89,9 @@ const key = (match: unknown) =>
 
 const isDrop = ({ verdict }: Rule) => typeof verdict !== 'string';
 
+/** With xtables, ip6tables looks for the ports of TCP and UDP once more (packet-end.ts). */
+const PACKET_END = /^\{"protocol":(6|17)\}$/;
+
 /** Each rule that drops, and the end of the stage when that drops, where there is more than one such thing. */
 function dropMutants({ path, stage }: Place): readonly Mutant[] {
   const drops = stage.rules.filter(isDrop);
@@ -103,6 +106,7 @@ function dropMutants({ path, stage }: Place): readonly Mutant[] {
       `{ ...stage, rules: stage.rules.filter((rule: any) => typeof rule.verdict === 'string' || key(rule.match) !== ${JSON.stringify(key(match))}) }`,
     ),
     ...testsOf(path),
+    ...(path[1] === 'ipv6' && PACKET_END.test(key(match)) ? { backend: 'nftables' as const } : {}),
   }));
   const end = {
     name: `${name}: end`,
@@ -112,6 +116,24 @@ function dropMutants({ path, stage }: Place): readonly Mutant[] {
   };
   return ends === 0 ? rules : [...rules, end];
 }
+
+/** What a frame must be to take a short cut past the stages: any of it left out is a way past them. */
+const SHORT_CUT_FIELDS = {
+  fromGuest: ['etherSource', 'etherDestination', 'source', 'protocol', 'sourcePortNot', 'destinationPortNot'],
+  toGuest: ['etherDestination', 'destination', 'fromPeer', 'fromIsolated'],
+} as const;
+
+const shortCutMutants: readonly Mutant[] = (['fromGuest', 'toGuest'] as const).flatMap((way) =>
+  SHORT_CUT_FIELDS[way].map((field) => ({
+    name: `shortCuts.${way}: ${field}`,
+    file: FILE,
+    edit: without(
+      ['shortCuts', way],
+      `stage.map((match: any) => Object.fromEntries(Object.entries(match).filter(([name]) => name !== '${field}')))`,
+    ),
+    tests: ['rules/short-cuts'],
+  })),
+);
 
 const inName = (mutants: readonly Mutant[]) => [
   ...new Map(mutants.map((mutant) => [mutant.name, mutant])).values(),
@@ -131,6 +153,7 @@ const places = stagesOf(ruleSet(POLICY));
 export const RULE_MUTANTS: readonly Mutant[] = [
   ...places.filter(({ stage }) => stage.rules.length > 0 || stage.otherwise !== 'pass').map(stageMutant),
   ...inName(places.flatMap(dropMutants)),
+  ...shortCutMutants,
   ...extra({ dhcp: false }, { tests: ['attacks/ipv4', 'attacks/ipv6'], titles: ['a DHCP*'] }),
   ...extra({ ipv4: 'any', ipv6: 'any' }, { tests: ['attacks/modes'], titles: ['ip=any*'] }),
 ];

@@ -37,7 +37,7 @@ export class Workshop {
     await writeFile(path, mutated);
     try {
       await this.build();
-      return await this.failingTest(mutant.tests, mutant.titles);
+      return await this.failingTest(mutant.tests, mutant);
     } finally {
       await writeFile(path, source);
     }
@@ -58,7 +58,10 @@ export class Workshop {
   }
 
   /** The title of the first test that fails, of those in the files and with the titles. */
-  async failingTest(files: readonly string[], titles: readonly string[] = []): Promise<string | undefined> {
+  async failingTest(
+    files: readonly string[],
+    { titles = [], backend = 'xtables' }: Pick<Mutant, 'titles' | 'backend'> = {},
+  ): Promise<string | undefined> {
     const patterns = files.length === 1 ? titles : titles.map((title) => `*${title}`);
     const { exitCode, stdout, stderr } = await execa(
       join(ROOT, 'node_modules/.bin/ava'),
@@ -66,7 +69,7 @@ export class Workshop {
         ...['--tap', '--fail-fast', ...patterns.map((pattern) => `--match=${pattern}`)],
         ...files.map((file) => `test/${file}.test.ts`),
       ],
-      { cwd: this.directory, reject: false },
+      { cwd: this.directory, env: { VIFGUARD_TEST_BACKEND: backend }, reject: false },
     );
     const failed = /^not ok \d+ - (.*)$/m.exec(stdout)?.[1];
     if (exitCode === 0) return undefined;

@@ -1,4 +1,4 @@
-import { runTool } from '../tool.ts';
+import { PATIENT_MS, runTool } from '../tool.ts';
 import type { TableName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
@@ -8,10 +8,10 @@ import type { RestoreInput } from './restore.ts';
  * @returns how many transactions that took: one for each table.
  * @throws FilterToolError when one of them is refused.
  */
-export async function restore(input: RestoreInput): Promise<number> {
+export async function restore(input: RestoreInput, timeoutMs?: number): Promise<number> {
   const results = await Promise.allSettled([
-    run('ebtables-nft-restore', ['--noflush'], input.ebtables),
-    run('ip6tables-nft-restore', ['--noflush'], input.ip6tables),
+    run('ebtables-nft-restore', ['--noflush'], { input: input.ebtables, timeoutMs }),
+    run('ip6tables-nft-restore', ['--noflush'], { input: input.ip6tables, timeoutMs }),
   ]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
@@ -19,8 +19,13 @@ export async function restore(input: RestoreInput): Promise<number> {
 }
 
 /** @throws FilterToolError */
-export function run(program: string, args: readonly string[], input = ''): Promise<string> {
-  return runTool({ program, args, input, debianPackage: 'iptables' });
+export function run(
+  program: string,
+  args: readonly string[],
+  { input = '', timeoutMs }: { input?: string; timeoutMs?: number | undefined } = {},
+): Promise<string> {
+  const limit = timeoutMs === undefined ? {} : { timeoutMs };
+  return runTool({ program, args, input, ...limit, debianPackage: 'iptables' });
 }
 
 /** What our tables hold, as lines in the form that the restore tools read: `:CHAIN POLICY` and `-A CHAIN RULE`. */
@@ -47,7 +52,7 @@ export async function rehearse(input: RestoreInput): Promise<SavedTables> {
   const [ebtables = '', ip6tables = ''] = await Promise.all(
     tools.map((tool) => {
       const script = `${tool}-nft-restore --noflush && exec ${tool}-nft-save`;
-      return run('unshare', ['--net', 'sh', '-c', script], input[tool]);
+      return run('unshare', ['--net', 'sh', '-c', script], { input: input[tool], timeoutMs: PATIENT_MS });
     }),
   );
   return sections({ ebtables, ip6tables });

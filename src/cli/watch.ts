@@ -1,0 +1,12 @@
+import { watch as watchHost } from '../watch/watch.ts';
+import { type ExitCode, exitCodeOf } from './exit-code.ts';
+import type { Terminals } from './program.ts';
+import { printable } from './terminal.ts';
+
+/** `vifguard watch`: until SIGTERM or SIGINT; a line for whatever it puts right. */
+export async function watch({ stdout }: Terminals): Promise<ExitCode> {
+  const ending = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+  await watchHost({ log: (line) => stdout.print(printable(line)), signal: ending.signal });
+  return exitCodeOf(true);
+}

@@ -1,0 +1,77 @@
+import { loadBackend } from '../backends/load.ts';
+import type { Rtnetlink } from '../netlink/rtnetlink.ts';
+import { joinBridge, layerOf } from '../port/bridge-layer.ts';
+import { close } from '../port/detach.ts';
+import { guardedHost } from '../port/guarded-host.ts';
+import { finishMove } from './backend-move.ts';
+import { type GuardState, layerProblems, portsWithoutRecord } from './inspection.ts';
+
+export interface Repair {
+  readonly rtnetlink: Rtnetlink;
+  /** See stateDirectory. */
+  readonly directory: string;
+  readonly state: GuardState;
+}
+
+/**
+ * Makes the kernel hold what the registry says; what is as it should be stays untouched, drop counters
+ * too. Filters come first, then what lets frames reach them. The caller holds the lock.
+ *
+ * @returns what it did, in words.
+ * @throws VifguardError when the kernel or its tools stand in the way.
+ */
+export async function repair(repair: Repair): Promise<string[]> {
+  return [
+    ...(await closePortsWithoutRecord(repair)),
+    ...(await writeTables(repair)),
+    ...(await callIp6tables(repair)),
+    ...(await finishMove(repair)),
+    ...(await restoreLayers(repair)),
+  ];
+}
+
+/** Nobody knows what their guests may do, and without a record their rules go. */
+async function closePortsWithoutRecord({ rtnetlink, directory, state }: Repair): Promise<string[]> {
+  const ports = portsWithoutRecord(state);
+  for (const port of ports) await close({ rtnetlink, config: state, directory, port });
+  return ports.map((port) => `${port}: closed, as its record is lost; restart the guest`);
+}
+
+async function writeTables({ directory, state }: Repair): Promise<string[]> {
+  const { registry, drift = [], untrustedPorts } = state;
+  if (drift.length === 0) return [];
+  const backend = await loadBackend(registry.backend);
+  await backend.applyHost(guardedHost(registry, untrustedPorts), directory);
+  return [`packet filter: written (${drift.length} ${drift.length === 1 ? 'difference' : 'differences'})`];
+}
+
+/** Where the backend needs it. */
+export async function callIp6tables({
+  rtnetlink,
+  state: { registry, links, bridgeNetfilter },
+}: {
+  readonly rtnetlink: Rtnetlink;
+  readonly state: Pick<GuardState, 'registry' | 'links' | 'bridgeNetfilter'>;
+}): Promise<string[]> {
+  if (!bridgeNetfilter) return [];
+  const bridges = links.filter(
+    ({ name, bridge }) => Object.hasOwn(registry.bridges, name) && bridge?.nfCallIp6tables === false,
+  );
+  for (const { index } of bridges) await rtnetlink.setBridge(index, { nfCallIp6tables: true });
+  return bridges.map(({ name }) => `${name}: nf_call_ip6tables switched on`);
+}
+
+async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
+  const { registry, links } = state;
+  const done: string[] = [];
+  for (const [name, record] of Object.entries(registry.ports)) {
+    const port = links.find((link) => link.name === name);
+    const bridge = links.find((link) => link.name === record.bridge);
+    const layer = layerOf(registry, record);
+    if (port === undefined || bridge === undefined || port.master !== bridge.index) continue;
+    if (layerProblems(state.fdb, port, layer).length === 0) continue;
+    await joinBridge(rtnetlink, { port: { ...port, joined: true }, bridge: bridge.index, layer });
+    done.push(`${name}: bridge settings and forwarding entries restored`);
+  }
+  return done;
+}

@@ -1,0 +1,29 @@
+import { describeError, VifguardError } from '../errors.ts';
+import { parseEvent } from './event.ts';
+import type { Means } from './means.ts';
+import { offline } from './offline.ts';
+import { online } from './online.ts';
+
+/** What xl is to get. */
+export interface Verdict {
+  readonly exitCode: number;
+  /** For stderr: why it failed. */
+  readonly message?: string;
+}
+
+/** Handles what xl passes: its arguments and its environment. Throws nothing. */
+export async function handle(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  means: Means,
+): Promise<Verdict> {
+  try {
+    const event = parseEvent(argv, env);
+    if (event === undefined) return { exitCode: 0 };
+    return { exitCode: await (event.action === 'attach' ? online : offline)(event, means) };
+  } catch (error) {
+    const defect = error instanceof Error ? `defect: ${error.stack}` : `defect: ${String(error)}`;
+    const message = error instanceof VifguardError ? describeError(error) : defect;
+    return { exitCode: 1, message: `vif-guard: ${message}` };
+  }
+}

@@ -1,0 +1,107 @@
+import { closeSync } from 'node:fs';
+import { NetlinkError } from './error.ts';
+import { type NetlinkReply, parseMessages } from './message.ts';
+import { blockingSystemCall, systemCall } from './syscall.ts';
+import { wake } from './wake.ts';
+
+/** A netlink protocol and those of its multicast groups to hear, by number. */
+export interface Groups {
+  readonly protocol: number;
+  readonly groups: readonly number[];
+}
+
+export interface SubscriptionEvents {
+  onMessages(protocol: number, messages: readonly NetlinkReply[]): void;
+  /** Notifications were lost, as there were more than the kernel keeps for us. */
+  onOverrun(protocol: number): void;
+}
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
+const POLLIN = 1;
+const POLLFD_BYTES = 8;
+const LARGEST_DATAGRAM = 1 << 16;
+/** What the kernel keeps for us; a flush of the rules of hundreds of guests fits. */
+const BUFFER_BYTES = 4 << 20;
+
+/**
+ * Hears what the kernel notifies of, in the network namespace that we are in. Waits in ppoll(2), without
+ * a timeout, on a thread of the pool. Not by node-netlink: its sockets wake up ten times a second, warn
+ * about every message that answers no request, and fall silent for good when the kernel reports an overrun.
+ */
+export class Subscription {
+  readonly #sockets: readonly { readonly protocol: number; readonly fd: number }[];
+  readonly #events: SubscriptionEvents;
+  readonly #buffer = Buffer.alloc(LARGEST_DATAGRAM);
+  readonly #ended: Promise<void>;
+  #closing = false;
+
+  /** @throws NetlinkError */
+  constructor(subscribed: readonly Groups[], events: SubscriptionEvents) {
+    this.#events = events;
+    this.#sockets = subscribed.map((groups) => ({ protocol: groups.protocol, fd: open(groups) }));
+    this.#ended = this.#listen();
+  }
+
+  /** Once it is closed, nothing is called any more. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const { fd } of this.#sockets.slice(0, 1)) wake(fd);
+    await this.#ended;
+  }
+
+  async #listen(): Promise<void> {
+    const polled = pollfds(this.#sockets.map(({ fd }) => fd));
+    while (!this.#closing) {
+      // A signal ends the wait, too.
+      await blockingSystemCall('ppoll', polled, this.#sockets.length, 0, 0, 0).catch(() => undefined);
+      for (const socket of this.#sockets) this.#receive(socket);
+    }
+    for (const { fd } of this.#sockets) closeSync(fd);
+  }
+
+  #receive({ protocol, fd }: { protocol: number; fd: number }): void {
+    for (;;) {
+      try {
+        const length = systemCall('recvfrom', fd, this.#buffer, this.#buffer.length, 0, 0, 0);
+        if (this.#closing) return;
+        this.#events.onMessages(protocol, parseMessages(Buffer.from(this.#buffer.subarray(0, length))));
+      } catch (error) {
+        // strerror(3)'s texts for EAGAIN and ENOBUFS.
+        const { message } = error as Error;
+        if (message === 'Resource temporarily unavailable') return;
+        if (message !== 'No buffer space available') throw error;
+        this.#events.onOverrun(protocol);
+      }
+    }
+  }
+}
+
+function open({ protocol, groups }: Groups): number {
+  try {
+    const fd = systemCall('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(BUFFER_BYTES);
+    systemCall('setsockopt', fd, SOL_SOCKET, SO_RCVBUFFORCE, size, size.length);
+    const address = Buffer.alloc(12);
+    address.writeUInt16LE(AF_NETLINK, 0);
+    address.writeUInt32LE(groups.reduce((mask, group) => mask | (1 << (group - 1)), 0) >>> 0, 8);
+    systemCall('bind', fd, address, address.length);
+    return fd;
+  } catch (cause) {
+    throw new NetlinkError({ operation: 'hear notifications of the kernel', errno: 'EIO' }, { cause });
+  }
+}
+
+function pollfds(fds: readonly number[]): Buffer {
+  const polled = Buffer.alloc(POLLFD_BYTES * fds.length);
+  for (const [index, fd] of fds.entries()) {
+    polled.writeInt32LE(fd, POLLFD_BYTES * index);
+    polled.writeInt16LE(POLLIN, POLLFD_BYTES * index + 4);
+  }
+  return polled;
+}

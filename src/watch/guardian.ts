@@ -1,0 +1,247 @@
+import { loadBackend } from '../backends/load.ts';
+import { isOwnTool } from '../backends/tool.ts';
+import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
+import { describeError, VifguardError } from '../errors.ts';
+import { LOCK_OPTIONS, readGuardState } from '../host/host-state.ts';
+import { reloadPolicies } from '../host/reload.ts';
+import { callIp6tables, repair } from '../host/repair.ts';
+import { restorationOf } from '../host/restoration.ts';
+import { PUBLISHED } from '../hotplug/vif.ts';
+import type { Rtnetlink } from '../netlink/rtnetlink.ts';
+import { withLock } from '../port/lock.ts';
+import { type Registry, readRegistry } from '../port/registry.ts';
+import type { XenstoreClient } from '../xenstore/client.ts';
+import type { Changer, Touched } from './notifications.ts';
+import { Patience } from './patience.ts';
+
+/** What the guardian works with. */
+export interface Reach {
+  withStore<T>(work: (store: XenstoreClient) => Promise<T>): Promise<T>;
+  withRtnetlink<T>(work: (rtnetlink: Rtnetlink) => Promise<T>): Promise<T>;
+  /** See stateDirectory. */
+  readonly directory: string;
+  /** Prints a line. */
+  readonly log: (line: string) => void;
+}
+
+/** Changes come in bursts: how long to wait for the rest of one, in milliseconds. */
+const BURST_MS = 20;
+
+/** The subjects of patience that are no ports. */
+const FILTER = 'packet filter';
+const BRIDGE = 'bridge ';
+const VIF = 'xenstore ';
+
+/**
+ * Puts right what others change of the guards: told what may have changed, it looks there, without the
+ * lock, and restores under it. What events and its own work change is found to be right.
+ */
+export class Guardian {
+  readonly #reach: Reach;
+  readonly #patience = new Patience();
+  /** Where to look, with who did it if that is known. */
+  readonly #suspects = new Map<string, string>();
+  /** Ports that were seen on their bridge, and the index of each. */
+  readonly #members = new Map<string, number>();
+  #touched: Touched[] = [];
+  #everything = false;
+  #config: HostConfig;
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(config: HostConfig, reach: Reach) {
+    this.#config = config;
+    this.#reach = reach;
+  }
+
+  /** Looks at everything. */
+  lookAtAll(): void {
+    this.#everything = true;
+    this.#schedule(BURST_MS);
+  }
+
+  rulesChanged({ pid, program }: Changer): void {
+    if (!isOwnTool(pid)) this.#suspect(FILTER, `${program}, process ${pid}`);
+  }
+
+  linksTouched(touched: readonly Touched[]): void {
+    this.#touched.push(...touched);
+    if (touched.length > 0) this.#schedule(BURST_MS);
+  }
+
+  /** @param path below `backend/vif`, as a watch reports it. */
+  vifTouched(path: string): void {
+    const [, backendPath, key] = /^(backend\/vif\/\d+\/\d+)\/([^/]+)/.exec(path) ?? [];
+    if (key === 'ip' || key === 'mac' || key === PUBLISHED) this.#suspect(`${VIF}${backendPath}`);
+  }
+
+  /** Ends once what it is at is done. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#work;
+  }
+
+  async #suspectTouched(): Promise<void> {
+    const { directory, withRtnetlink, log } = this.#reach;
+    const [touched, everything] = [this.#touched, this.#everything];
+    [this.#touched, this.#everything] = [[], false];
+    if (touched.length === 0 && !everything) return;
+    try {
+      const registry = await readRegistry(directory);
+      for (const link of touched) this.#suspectLink(registry, link);
+      if (!everything) return;
+      this.#suspect(FILTER);
+      for (const link of await withRtnetlink((rtnetlink) => rtnetlink.links()))
+        this.#suspectLink(registry, link);
+      for (const { backendPath } of Object.values(registry.ports)) this.#suspect(`${VIF}${backendPath}`);
+    } catch (error) {
+      if (!(error instanceof VifguardError)) throw error;
+      log(`cannot look: ${describeError(error)}`);
+    }
+  }
+
+  #suspectLink(registry: Registry, { index, name, address }: Touched): void {
+    const { ports, bridges } = registry;
+    if (name !== undefined && Object.hasOwn(bridges, name)) this.#suspect(`${BRIDGE}${name}`);
+    if (name !== undefined && Object.hasOwn(ports, name)) this.#suspect(name);
+    for (const [port, known] of this.#members) if (known === index) this.#suspect(port);
+    if (address === undefined) return;
+    for (const [port, { policy }] of Object.entries(ports)) {
+      if (policy.mac === address || policy.extraMacs.includes(address)) this.#suspect(port);
+    }
+  }
+
+  #suspect(subject: string, by = ''): void {
+    this.#suspects.set(subject, by);
+    this.#schedule(BURST_MS);
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#work = this.#work.then(() => this.#look());
+    }, delayMs);
+  }
+
+  async #look(): Promise<void> {
+    await this.#suspectTouched();
+    const suspects = [...this.#suspects];
+    this.#suspects.clear();
+    for (const [subject, by] of suspects) {
+      if (this.#stopped) return;
+      const wait = this.#patience.wait(subject, performance.now());
+      if (wait === 0) await this.#restore(subject, by);
+      else this.#postpone(subject, by, wait);
+    }
+  }
+
+  #postpone(subject: string, by: string, waitMs: number): void {
+    if (this.#suspects.has(subject)) return;
+    this.#suspects.set(subject, by);
+    this.#schedule(waitMs);
+  }
+
+  /** What cannot be done now is tried again, with ever longer pauses. */
+  async #restore(subject: string, by: string): Promise<void> {
+    const { log } = this.#reach;
+    try {
+      const done = await this.#restoreSubject(subject);
+      if (done.length === 0) return;
+      for (const line of done) log(by === '' ? line : `${line} (after ${by})`);
+    } catch (error) {
+      if (!(error instanceof VifguardError)) throw error;
+      log(`${subject}: cannot be put right: ${describeError(error)}`);
+      this.#suspect(subject, by);
+    }
+    this.#patience.restored(subject, performance.now());
+    const wait = this.#patience.wait(subject, performance.now());
+    if (wait > 0) log(`${subject}: undone again and again; left alone for ${Math.ceil(wait / 1000)} s`);
+  }
+
+  #restoreSubject(subject: string): Promise<string[]> {
+    if (subject === FILTER) return this.#restoreFilter();
+    if (subject.startsWith(BRIDGE)) return this.#restoreBridge(subject.slice(BRIDGE.length));
+    if (subject.startsWith(VIF)) return this.#reloadVif(subject.slice(VIF.length));
+    return this.#restorePort(subject);
+  }
+
+  #restoreFilter(): Promise<string[]> {
+    return this.#locked(async (rtnetlink) => {
+      const { directory } = this.#reach;
+      return await repair({ rtnetlink, directory, state: await readGuardState(this.#currentConfig()) });
+    });
+  }
+
+  #restoreBridge(name: string): Promise<string[]> {
+    return this.#locked(async (rtnetlink) => {
+      const registry = await readRegistry(this.#reach.directory);
+      const { bridgeNetfilter } = await loadBackend(registry.backend);
+      const link = await rtnetlink.link(name);
+      const links = link === undefined ? [] : [link];
+      return await callIp6tables({ rtnetlink, state: { registry, links, bridgeNetfilter } });
+    });
+  }
+
+  async #restorePort(port: string): Promise<string[]> {
+    const { directory, withRtnetlink } = this.#reach;
+    const find = async (rtnetlink: Rtnetlink) => {
+      const registry = await readRegistry(directory);
+      const index = await this.#memberIndex(rtnetlink, registry, port);
+      return index === undefined ? undefined : await restorationOf({ rtnetlink, registry, port, index });
+    };
+    if ((await withRtnetlink(find)) === undefined) return [];
+    return await this.#locked(async (rtnetlink) => {
+      const restoration = await find(rtnetlink);
+      if (restoration === undefined) return [];
+      const state = await readGuardState(this.#currentConfig());
+      const before = restoration.opens ? await repair({ rtnetlink, directory, state }) : [];
+      await restoration.apply();
+      return [...before, restoration.text];
+    });
+  }
+
+  /** The index of a port that is, or was, on its bridge. */
+  async #memberIndex(rtnetlink: Rtnetlink, registry: Registry, port: string): Promise<number | undefined> {
+    const record = registry.ports[port];
+    if (record === undefined) this.#members.delete(port);
+    const link = record && (await rtnetlink.link(port));
+    const bridge = record && (await rtnetlink.link(record.bridge));
+    if (link !== undefined && link.master === bridge?.index) this.#members.set(port, link.index);
+    return this.#members.get(port);
+  }
+
+  async #reloadVif(backendPath: string): Promise<string[]> {
+    const { directory, withStore } = this.#reach;
+    const portsOf = ({ ports }: Registry) =>
+      Object.entries(ports).flatMap(([port, record]) => (record.backendPath === backendPath ? [port] : []));
+    return await withStore(async (store) => {
+      const isThere = (await store.read(backendPath)) !== undefined;
+      if (!isThere || portsOf(await readRegistry(directory)).length === 0) return [];
+      return await this.#locked(async (rtnetlink) => {
+        const ports = portsOf(await readRegistry(directory));
+        const config = this.#currentConfig();
+        const { done, refused } = await reloadPolicies({ store, rtnetlink, config, directory }, ports);
+        return [...done, ...refused];
+      });
+    });
+  }
+
+  #locked<T>(work: (rtnetlink: Rtnetlink) => Promise<T>): Promise<T> {
+    const { directory, withRtnetlink } = this.#reach;
+    return withLock(`${directory}/lock`, LOCK_OPTIONS, () => withRtnetlink(work));
+  }
+
+  /** As it is, or as it last was when it could be used. */
+  #currentConfig(): HostConfig {
+    try {
+      this.#config = loadHostConfig();
+    } catch (error) {
+      if (!(error instanceof VifguardError)) throw error;
+      this.#reach.log(`the host config as it was goes on: ${describeError(error)}`);
+    }
+    return this.#config;
+  }
+}

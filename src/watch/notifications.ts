@@ -1,0 +1,93 @@
+import { parseAttributes, text } from '../netlink/attributes.ts';
+import { parseFdbEntry } from '../netlink/fdb.ts';
+import { parseLink } from '../netlink/link.ts';
+import type { NetlinkReply } from '../netlink/message.ts';
+import type { Groups } from '../netlink/subscription.ts';
+
+const NETLINK_ROUTE = 0;
+const NETLINK_NETFILTER = 12;
+
+// include/uapi/linux/rtnetlink.h
+const RTNLGRP_LINK = 1;
+const RTNLGRP_NEIGH = 3;
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_NEWNEIGH = 28;
+const RTM_DELNEIGH = 29;
+const AF_BRIDGE = 7;
+
+// include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h
+const NFNLGRP_NFTABLES = 7;
+const NFT_MSG_NEWGEN = (10 << 8) | 15;
+const NFGENMSG_BYTES = 4;
+const NFTA_GEN_PROC_PID = 2;
+const NFTA_GEN_PROC_NAME = text(3);
+
+/** What a guard stands in: links, forwarding entries, and every packet filter that is made of nftables. */
+export const GROUPS: readonly Groups[] = [
+  { protocol: NETLINK_ROUTE, groups: [RTNLGRP_LINK, RTNLGRP_NEIGH] },
+  { protocol: NETLINK_NETFILTER, groups: [NFNLGRP_NFTABLES] },
+];
+
+/** A program that has changed rules. */
+export interface Changer {
+  readonly pid: number;
+  readonly program: string;
+}
+
+/** The families that rules of ours are in: bridge, and IPv6 for ip6tables (NFPROTO_*). */
+const FAMILIES: readonly number[] = [7, 10];
+
+/** Who has changed rules in a family of ours; a transaction may come in several parts. */
+export class Transactions {
+  #touchesOurs = false;
+
+  /** Takes the next messages of NETLINK_NETFILTER. @throws MalformedMessageError */
+  push(messages: readonly NetlinkReply[]): Changer[] {
+    const changers: Changer[] = [];
+    for (const { type, payload } of messages) {
+      if (type !== NFT_MSG_NEWGEN) {
+        this.#touchesOurs ||= FAMILIES.includes(payload[0] ?? 0);
+        continue;
+      }
+      if (this.#touchesOurs) changers.push(parseChanger(payload));
+      this.#touchesOurs = false;
+    }
+    return changers;
+  }
+}
+
+function parseChanger(payload: Buffer): Changer {
+  const attributes = parseAttributes(payload.subarray(NFGENMSG_BYTES));
+  const pid = attributes.get(NFTA_GEN_PROC_PID);
+  const program = attributes.get(NFTA_GEN_PROC_NAME.type);
+  return {
+    // nfnetlink is in network order.
+    pid: pid?.length === 4 ? pid.readUInt32BE() : 0,
+    program: program === undefined ? 'somebody' : NFTA_GEN_PROC_NAME.read(program),
+  };
+}
+
+/** A link that something is new of: the link itself, or a forwarding entry on it. */
+export interface Touched {
+  readonly index: number;
+  readonly name?: string;
+  readonly address?: string;
+}
+
+/** Reads messages of NETLINK_ROUTE. @throws MalformedMessageError */
+export function touchedLinks(messages: readonly NetlinkReply[]): Touched[] {
+  return messages.flatMap(({ type, payload }): Touched[] => {
+    if (type === RTM_NEWLINK || type === RTM_DELLINK) {
+      const { index, name } = parseLink(payload);
+      return [{ index, name }];
+    }
+    if ((type !== RTM_NEWNEIGH && type !== RTM_DELNEIGH) || payload[0] !== AF_BRIDGE) return [];
+    const { port, address } = parseFdbEntry(payload);
+    return [{ index: port, address }];
+  });
+}
+
+export function isRoute(protocol: number): boolean {
+  return protocol === NETLINK_ROUTE;
+}

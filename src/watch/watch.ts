@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import { loadHostConfig } from '../config/host-config.ts';
+import { VifguardError } from '../errors.ts';
+import { requireRoot } from '../host/host-state.ts';
+import { parseEvent } from '../hotplug/event.ts';
+import { handle, type Verdict } from '../hotplug/handle.ts';
+import { netnsOf } from '../hotplug/offline.ts';
+import { openRtnetlink, type Rtnetlink } from '../netlink/rtnetlink.ts';
+import { Subscription } from '../netlink/subscription.ts';
+import { eventDeadline } from '../port/deadline.ts';
+import { LockTimeoutError, withLock } from '../port/lock.ts';
+import { stateDirectory } from '../port/registry.ts';
+import { Agent, type Call } from './agent.ts';
+import { Guardian, type Reach } from './guardian.ts';
+import { GROUPS, isRoute, Transactions, touchedLinks } from './notifications.ts';
+import { lostText, ResidentStore } from './resident-store.ts';
+import { Shared } from './shared.ts';
+
+/** How long the way to the kernel stays open unused, in milliseconds: node-netlink wakes up ten times a second for it. */
+const IDLE_MS = 1_000;
+
+export interface WatchOptions {
+  /** Prints a line. */
+  readonly log: (line: string) => void;
+  /** Ends the watch. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Watches over the guards of this network namespace, until it is told to end; the guards stay.
+ *
+ * @throws VifguardError when another one does so already, and when the host config, xenstored or the kernel
+ *   cannot be read at the start.
+ */
+export async function watch(options: WatchOptions): Promise<void> {
+  requireRoot();
+  const directory = stateDirectory();
+  try {
+    await withLock(`${directory}/watch.lock`, { timeoutMs: 0 }, () => run(directory, options));
+  } catch (error) {
+    if (!(error instanceof LockTimeoutError)) throw error;
+    throw new VifguardError('vifguard watch runs already in this network namespace', { cause: error });
+  }
+}
+
+async function run(directory: string, { log, signal }: WatchOptions): Promise<void> {
+  const rtnetlink = new Shared<Rtnetlink>(openRtnetlink, (opened) => opened.close(), IDLE_MS);
+  const store = new ResidentStore({
+    onTouch: (path) => guardian.vifTouched(path),
+    onLost: (cause) => log(lostText(cause)),
+    onReturn: () => guardian.lookAtAll(),
+  });
+  const reach: Reach = {
+    directory,
+    log,
+    withStore: (work) => store.use(work),
+    withRtnetlink: (work) => rtnetlink.use(work),
+  };
+  const guardian = new Guardian(loadHostConfig(), reach);
+  const transactions = new Transactions();
+  const subscription = new Subscription(GROUPS, {
+    onMessages: (protocol, messages) => {
+      if (isRoute(protocol)) guardian.linksTouched(touchedLinks(messages));
+      else for (const changer of transactions.push(messages)) guardian.rulesChanged(changer);
+    },
+    onOverrun: () => guardian.lookAtAll(),
+  });
+  let agent: Agent | undefined;
+  try {
+    await store.connect();
+    guardian.lookAtAll();
+    agent = await Agent.listen(`${directory}/watch.sock`, (call) => answer(call, store, reach));
+    log('watching');
+    if (!signal.aborted) await once(signal, 'abort');
+  } finally {
+    await agent?.close();
+    await subscription.close();
+    await guardian.stop();
+    await rtnetlink.close();
+    store.close();
+  }
+}
+
+/** Leaves to the caller what this process cannot do by the same code: it has another config, store or namespace. */
+async function answer(
+  { argv, env }: Call,
+  store: ResidentStore,
+  reach: Reach,
+): Promise<Verdict | 'not done'> {
+  const isElsewhere = ENVIRONMENT.some((name) => env[name] !== process.env[name]);
+  if (isElsewhere || !store.isConnected) return 'not done';
+  const event = parseEvent(argv, env);
+  if (event === undefined) return { exitCode: 0 };
+  if ((await store.use((client) => netnsOf(client, event))) !== undefined) return 'not done';
+  return await handle(argv, env, { ...reach, deadline: eventDeadline(0) });
+}
+
+const ENVIRONMENT = ['VIFGUARD_CONF', 'XENSTORED_PATH'] as const;

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { GATEWAY } from '../lab/segment.ts';
+import type { Guest } from './guest.ts';
+
+/** A guest as it is allowed to be. */
+export interface Station {
+  readonly mac: string;
+  readonly ip: string;
+  readonly ip6: string;
+}
+
+/** The n-th ordinary guest, of at most nine. */
+export function station(n: number): Station {
+  return { mac: `00:16:3e:00:0${n}:00`, ip: `192.0.2.4${n}`, ip6: `2001:db8:0:ffff::4${n}` };
+}
+
+export const WEB = station(1);
+
+/** An address that is nobody's. */
+const FOREIGN = '192.0.2.66';
+
+/** A vif spec; later fields are added as they are. */
+export function spec({ mac, ip, ip6 }: Station, ...fields: readonly string[]): string {
+  return [`mac=${mac}`, 'bridge=xenbr0', `ip=${ip} ${ip6}`, 'script=vif-guard', ...fields].join(',');
+}
+
+/** Gives a guest its addresses on an interface. */
+export async function configure(guest: Guest, { ip, ip6 }: Station, iface = 'eth0'): Promise<void> {
+  await guest.configure(iface, `${ip}/24`, `${ip6}/64`);
+}
+
+/** Whether the gateway answers a guest that has taken another's address. */
+export async function speaksAsAnother(guest: Guest): Promise<boolean> {
+  await guest.run(`ip addr replace ${FOREIGN}/32 dev eth0`);
+  const { status } = await guest.attempt(`ping -c 2 -W 2 -w 5 -I ${FOREIGN} ${GATEWAY.ip} >/dev/null`);
+  return status === 0;
+}
+
+/** Lawful traffic flows, in both families, and another's address does not work. */
+export async function expectGuarded(guest: Guest): Promise<void> {
+  assert.ok(await guest.pings(GATEWAY.ip), `${guest.name} reaches the gateway over IPv4`);
+  assert.ok(await guest.pings(GATEWAY.ip6), `${guest.name} reaches the gateway over IPv6`);
+  assert.ok(!(await speaksAsAnother(guest)), `${guest.name} cannot speak as another`);
+}
