@@ -26,23 +26,25 @@ export const CONFIG: readonly Scenario[] = [
     run: async (dom0) => {
       const guest = await Guest.start(dom0, { name: 'web1', vifs: [spec(WEB)] });
       const second = { ...station(2), ip: '192.0.2.142', ip6: '2001:db8:0:ffff::142' };
-      await dom0.run(`xl network-attach web1 '${spec(second)}'`);
-      await dom0.run('[ -e /sys/class/net/vif$(xl domid web1).1/brport ]');
+      assert.equal((await guest.attach(spec(second))).status, 0);
+      await dom0.run('vifguard check');
       await guest.run('until [ -e /sys/class/net/eth1 ]; do sleep 1; done');
       await configure(guest, second, 'eth1');
       assert.ok(await guest.pings(GATEWAY.ip));
-      await dom0.run('xl network-detach web1 1');
-      await dom0.until('[ ! -e /sys/class/net/vif$(xl domid web1).1 ]');
+      await guest.detach(1);
       assert.equal(await dom0.run('nft list ruleset | grep -c "vif$(xl domid web1).1" || true'), '0');
 
-      const refused = await dom0.attempt(`xl network-attach web1 '${spec({ ...second, ip: WEB.ip })}'`);
+      const refused = await guest.attach(spec({ ...second, ip: '192.0.2.300' }));
       assert.notEqual(refused.status, 0);
       assert.match(refused.stderr, /network-detach/);
       await dom0.run('[ ! -e /sys/class/net/vif$(xl domid web1).1/brport ]');
-      const handle = await dom0.run(`xl network-list web1 | awk '/${second.mac}/ { print $1 }'`);
-      assert.notEqual(handle, '', 'xl keeps the refused device');
-      await dom0.run(`xl network-detach web1 ${handle}`);
-      assert.equal(await dom0.run(`xl network-list web1 | grep -c ${second.mac} || true`), '0');
+      assert.match(
+        await dom0.run('xl network-list web1'),
+        new RegExp(second.mac),
+        'xl keeps the refused device',
+      );
+      await guest.detach(1);
+      assert.doesNotMatch(await dom0.run('xl network-list web1'), new RegExp(second.mac));
       return undefined;
     },
   },
