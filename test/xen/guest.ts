@@ -109,7 +109,7 @@ export class Guest {
 
   /** Whether the guest gets an answer from `address`. */
   async pings(address: string): Promise<boolean> {
-    const { status } = await this.attempt(`ping -c 3 -W 2 -w 10 ${address} >/dev/null`);
+    const { status } = await this.attempt(`ping -c 1 -W 5 ${address} >/dev/null`);
     return status === 0;
   }
 

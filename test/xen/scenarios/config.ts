@@ -66,7 +66,7 @@ export const CONFIG: readonly Scenario[] = [
       await configure(guest, WEB);
       await expectGuarded(guest);
       await guest.run('ip addr add 192.0.2.71/24 dev eth0');
-      const second = await guest.attempt(`ping -c 2 -w 6 -I 192.0.2.71 ${GATEWAY.ip} >/dev/null`);
+      const second = await guest.attempt(`ping -c 1 -W 3 -I 192.0.2.71 ${GATEWAY.ip} >/dev/null`);
       assert.equal(second.status, 0, 'an address of the prefix');
       assert.ok(!(await guest.pings(DOM0.ip)), 'dom0=none');
       return undefined;
@@ -87,7 +87,7 @@ export const CONFIG: readonly Scenario[] = [
       assert.ok(await guest.pings('198.51.100.1'));
       await dom0.run('ip -n tenant-a link show vif$(xl domid web1).0');
       await guest.run('ip addr add 198.51.100.66/24 dev eth0');
-      const { status } = await guest.attempt('ping -c 2 -w 5 -I 198.51.100.66 198.51.100.1 >/dev/null');
+      const { status } = await guest.attempt('ping -c 1 -W 3 -I 198.51.100.66 198.51.100.1 >/dev/null');
       assert.notEqual(status, 0, 'as another');
       await guest.destroy();
       assert.equal(await dom0.run('ip netns exec tenant-a nft list ruleset | grep -c vg- || true'), '0');
