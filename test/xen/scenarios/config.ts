@@ -54,7 +54,7 @@ export const CONFIG: readonly Scenario[] = [
     run: async (dom0) => {
       const lists = {
         ...WEB,
-        ip: `${WEB.ip} 192.0.2.64/29`,
+        ip: `${WEB.ip} 192.0.2.80/29`,
         ip6: '2001:db8:0:ffff:1::/80 2001:db8:0:ffff::41',
       };
       const guest = await Guest.start(dom0, {
@@ -65,8 +65,8 @@ export const CONFIG: readonly Scenario[] = [
       assert.equal(await dom0.run('cat /sys/class/net/shop/mtu'), '1400');
       await configure(guest, WEB);
       await expectGuarded(guest);
-      await guest.run('ip addr add 192.0.2.71/24 dev eth0');
-      const second = await guest.attempt(`ping -c 1 -W 3 -I 192.0.2.71 ${GATEWAY.ip} >/dev/null`);
+      await guest.run('ip addr add 192.0.2.87/24 dev eth0');
+      const second = await guest.attempt(`ping -c 1 -W 3 -I 192.0.2.87 ${GATEWAY.ip} >/dev/null`);
       assert.equal(second.status, 0, 'an address of the prefix');
       assert.ok(!(await guest.pings(DOM0.ip)), 'dom0=none');
       return undefined;
