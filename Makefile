@@ -6,7 +6,8 @@ scripts := /etc/xen/scripts
 bash_completion := /usr/share/bash-completion/completions
 zsh_completion := /usr/share/zsh/vendor-completions
 man := /usr/share/man
-units := /usr/lib/systemd/system
+# Where Debian 12's debhelper looks for units; the same directory as /usr/lib/systemd/system.
+units := /lib/systemd/system
 
 # Each list is what `apt-get install` gets, without what is only recommended.
 build_packages := ca-certificates g++ gcc make python3

@@ -14,11 +14,14 @@ export class RefusedRulesError extends FilterToolError {
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 /** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
 const TIMEOUT_MS = 12_000;
+/** For all ports of a host at once, where no event waits: ebtables takes 25 s for a thousand. */
+export const PATIENT_MS = 300_000;
 
 export interface Tool {
   readonly program: string;
   readonly args: readonly string[];
   readonly input?: string | undefined;
+  readonly timeoutMs?: number | undefined;
   /** Whether most events run it: then a resident process keeps one ready. */
   readonly recurs?: boolean;
   /** The Debian package that has it. */
@@ -45,7 +48,7 @@ interface Ended {
 export async function runTool(tool: Tool): Promise<string> {
   const { child, ended } = takeSpare(tool) ?? start(tool);
   remember(child);
-  const timer = setTimeout(() => child.kill(), TIMEOUT_MS);
+  const timer = setTimeout(() => child.kill(), tool.timeoutMs ?? TIMEOUT_MS);
   // A program that ends without reading says why by its exit status.
   child.stdin?.on('error', () => undefined).end(tool.input);
   const { error, stdout, stderr } = await ended;
@@ -124,7 +127,7 @@ export function isOwnTool(pid: number): boolean {
 }
 
 function explain(
-  { program, debianPackage }: Tool,
+  { program, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
   error: ExecFileException,
   stderr: string,
 ): FilterToolError {
@@ -135,7 +138,7 @@ function explain(
   }
   if (error.killed) {
     return new FilterToolError(
-      `${program} did not finish within ${TIMEOUT_MS / 1000} s; see what it waits for`,
+      `${program} did not finish within ${timeoutMs / 1000} s; see what it waits for, then run "vifguard host up"`,
     );
   }
   const [said = ''] = stderr.trim().split('\n');

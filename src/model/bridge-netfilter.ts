@@ -22,7 +22,8 @@ export function bridged(frame: Frame): Frame | Discard {
   if (isGroupOrZero(frame.source)) return 'source-mac';
   const { payload, etherType, reading } = frame;
   if (etherType === 'vlan' || etherType === 'service-vlan') {
-    return payload.length < SHORTEST_TAGGED ? 'vlan-header' : frame;
+    const hidden = reading.bridgeNetfilter && readU16(payload, 2) === VLAN ? VLAN_HEADER_LENGTH : 2;
+    return payload.length < TAG_LENGTH + hidden ? 'vlan-header' : frame;
   }
   if (!reading.bridgeNetfilter) return frame;
   if (frame.etherTypeNumber === PPPOE_SESSION && payload.length < PPPOE_HEADER_LENGTH) return 'pppoe-header';
@@ -46,8 +47,13 @@ export function forwarded(frame: Frame): Frame | Discard {
 const PPPOE_SESSION = 0x8864;
 const PPPOE_HEADER_LENGTH = 8;
 
-/** A tag, the ethertype behind it, and two octets more (skb_vlan_untag in net/core/skbuff.c). */
-const SHORTEST_TAGGED = 6;
+/**
+ * A tag and the ethertype behind it; two octets more have to be there (skb_vlan_untag in net/core/skbuff.c),
+ * or all of a further tag (nf_bridge_encap_header_len).
+ */
+const TAG_LENGTH = 4;
+const VLAN = 0x8100;
+const VLAN_HEADER_LENGTH = 4;
 
 function isGroupOrZero(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 || mac === '00:00:00:00:00:00';

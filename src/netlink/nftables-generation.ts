@@ -46,6 +46,6 @@ export function nftablesGeneration(): number {
 export function readGeneration(answer: Buffer): number {
   const isGeneration = answer.length >= REQUEST_BYTES && answer.readUInt16LE(4) === NFT_MSG_NEWGEN;
   const id = isGeneration ? parseAttributes(answer.subarray(REQUEST_BYTES)).get(NFTA_GEN_ID.type) : undefined;
-  if (id === undefined) throw new MalformedMessageError('the answer holds no generation of nf_tables');
+  if (id?.length !== 4) throw new MalformedMessageError('the answer holds no generation of nf_tables');
   return id.readUInt32BE(0);
 }

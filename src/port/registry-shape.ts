@@ -35,7 +35,11 @@ const POLICY: Shape = {
   extraMacs: isTexts,
   ipv4: isAddresses,
   ipv6: isAddresses,
+  linkLocal: isText,
+  dhcp: isSwitch,
+  peers: isText,
   dom0: isText,
+  roles: isTexts,
   virtualRouters: Array.isArray,
 };
 

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { quote } from '../address/quote.ts';
 import type { BackendName } from '../backends/names.ts';
-import { VifguardError } from '../errors.ts';
+import { InputError, VifguardError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { type PolicyJson, policyFromJson } from '../policy/serialize.ts';
 import { requireRegistryShape } from './registry-shape.ts';
@@ -151,8 +152,16 @@ export function twinOf(registry: Registry, { backendPath, kind }: PortRecord): s
 }
 
 /** @throws InputError when the record has been tampered with. */
-export function policyOf(record: PortRecord): GuardPolicy {
-  return policyFromJson(record.policy);
+export function policyOf({ backendPath, policy }: PortRecord): GuardPolicy {
+  try {
+    return policyFromJson(policy);
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause;
+    throw new InputError(
+      `${join(stateDirectory(), FILE)} has no policy for ${quote(backendPath)}; move it away and run "vifguard host up"`,
+      { cause },
+    );
+  }
 }
 
 /** How messages name the owner of a port: `web1 (vif1.0)`. */

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
+import type { BackendName } from '../../src/backends/names.ts';
 import type { Guest } from '../lab/guest.ts';
-import { Lab } from '../lab/lab.ts';
+import { Lab, type LabOptions } from '../lab/lab.ts';
 import { XEN_ROOT } from '../lab/xenstored.ts';
 import { Crowd, writeDomainConfig } from './crowd.ts';
 import { EMPTY_NODE, type EventCosts, measure, measureEvents } from './event-time.ts';
@@ -46,7 +47,7 @@ async function repeat<T>(times: number, run: () => Promise<T>): Promise<T[]> {
   return results;
 }
 
-async function compareEvents(visitor: Guest, guests: number): Promise<Comparison[]> {
+async function compareEvents(visitor: Guest, backend: BackendName, guests: number): Promise<Comparison[]> {
   const rounds = await repeat(EVENT_ROUNDS, async () => ({
     peer: await measureEvents(visitor, VIF_BRIDGE),
     ours: await measureEvents(visitor, visitor.lab.script),
@@ -56,13 +57,13 @@ async function compareEvents(visitor: Guest, guests: number): Promise<Comparison
   const events = (['online', 'offline'] as const).flatMap((event) =>
     times.map((time) => {
       const pick = (costs: EventCosts) => costs[event][time];
-      const what = `${event}, ${time === 'cpu' ? 'CPU' : time} time`;
+      const what = `${event}, ${backend}, ${time === 'cpu' ? 'CPU' : time} time`;
       const values = rounds.map(({ peer, ours }) => ({ peer: pick(peer), ours: pick(ours) }));
       return compare({ what, guests, unit: 'ms' }, values);
     }),
   );
   const empty = times.map((time) => {
-    const what = `online, beside an empty node program, ${time === 'cpu' ? 'CPU' : time} time`;
+    const what = `online, ${backend}, beside an empty node program, ${time === 'cpu' ? 'CPU' : time} time`;
     const values = rounds.map(({ node, ours }) => ({ peer: node[time], ours: ours.online[time] }));
     return compare({ what, guests, unit: 'ms' }, values);
   });
@@ -81,48 +82,58 @@ async function compareWatched(): Promise<Comparison[]> {
   );
 }
 
-async function compareThroughput(unguarded: Guest, guarded: Guest, guests: number): Promise<Comparison[]> {
+interface Ports {
+  readonly unguarded: Guest;
+  readonly guarded: Guest;
+  readonly backend: BackendName;
+  readonly guests: number;
+}
+
+async function compareThroughput({ unguarded, guarded, backend, guests }: Ports): Promise<Comparison[]> {
   const rounds = await repeat(THROUGHPUT_ROUNDS, async () => ({
     peer: await measureThroughput(unguarded),
     ours: await measureThroughput(guarded),
   }));
   return (['fromGuest', 'toGuest'] as const).map((direction) => {
     const pick = (throughput: Throughput) => throughput[direction] / 1000;
-    const what = `64-byte packets, ${direction === 'fromGuest' ? 'from' : 'to'} the guest`;
+    const what = `64-byte packets ${direction === 'fromGuest' ? 'from' : 'to'} the guest, ${backend}`;
     const values = rounds.map(({ peer, ours }) => ({ peer: pick(peer), ours: pick(ours) }));
     return compare({ what, guests, unit: 'kpps' }, values);
   });
 }
 
-/** A lab whose first guest is attached by that script. */
-async function openLab(script?: string): Promise<{ lab: Lab; guest: Guest }> {
-  const lab = await Lab.open(script === undefined ? {} : { script });
-  await lab.writeFile('vif-guard.conf', `domain_configs = [ "${lab.dir}" ]\n`);
+async function openLab(options: LabOptions): Promise<Lab> {
+  const lab = await Lab.open(options);
+  await lab.writeHostConfig(`domain_configs = [ "${lab.dir}" ]`);
   // vif-bridge wants a place for its log.
   await lab.dom0.namespace.run('sh', ['-c', 'mount -t tmpfs tmpfs /var/log && mkdir /var/log/xen']);
-  const guest = await lab.guest({ domid: 1537, ip: '192.0.2.43 2001:db8:0:ffff::43' });
-  return { lab, guest };
+  return lab;
 }
 
-async function attach(guest: Guest): Promise<void> {
+/** A guest whose port the lab's script attaches: behind all others in their chains. */
+async function attached(lab: Lab, domid: number): Promise<Guest> {
+  const guest = await lab.guest({ domid, ip: `192.0.2.${domid % 200} 2001:db8:0:ffff::${domid % 200}` });
   const { exitCode, stderr } = await guest.online();
   if (exitCode !== 0) throw new Error(stderr);
   await prepareThroughput(guest);
+  return guest;
 }
 
-async function compareBare(): Promise<Comparison[]> {
-  const { lab, guest: guarded } = await openLab();
-  const { lab: plainLab, guest: unguarded } = await openLab(VIF_BRIDGE);
+async function compareBare(backend: BackendName): Promise<Comparison[]> {
+  const lab = await openLab({ backend });
+  const plainLab = await openLab({ script: VIF_BRIDGE });
   const crowd = await Crowd.start(lab);
   try {
-    const visitor = await lab.guest({ domid: 1648, ip: '192.0.2.44 2001:db8:0:ffff::44' });
+    const visitor = await lab.guest({ domid: 1648, ip: '192.0.2.250 2001:db8:0:ffff::250' });
     await writeDomainConfig(lab, visitor.vif);
-    await Promise.all([guarded, unguarded].map(attach));
+    const unguarded = await attached(plainLab, 1537);
     const results: Comparison[] = [];
-    for (const guests of CROWDS) {
+    for (const [index, guests] of CROWDS.entries()) {
       await crowd.growTo(guests - 1);
-      if (guests !== 100) results.push(...(await compareEvents(visitor, guests)));
-      results.push(...(await compareThroughput(unguarded, guarded, guests)));
+      const guarded = await attached(lab, 1537 + index);
+      if (guests !== 100) results.push(...(await compareEvents(visitor, backend, guests)));
+      results.push(...(await compareThroughput({ unguarded, guarded, backend, guests })));
+      await guarded.offline();
     }
     return results;
   } finally {
@@ -160,4 +171,8 @@ async function machine(): Promise<string> {
   return `${date}: ${cpus().length} x ${cpu?.model.trim()}, ${memory} GiB; Debian ${debian}, Linux ${release()}, node ${process.version}`;
 }
 
-await report([...(await compareBare()), ...(await compareWatched())]);
+await report([
+  ...(await compareBare('xtables')),
+  ...(await compareBare('nftables')),
+  ...(await compareWatched()),
+]);

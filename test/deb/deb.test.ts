@@ -204,6 +204,7 @@ for (const release of ['bookworm', 'trixie'] as const) {
     await dom0.sh('dpkg --triggers-only --pending');
     t.is(await dom0.sh(caches), '2', 'and of the next one');
     await dom0.sh('vifguard lint /usr/share/doc/vifguard/examples/*.cfg /etc/xen/vif-guard.conf');
+    await dom0.sh('test -L /etc/systemd/system/multi-user.target.wants/vifguard.service');
     await dom0.sh('bash -n /usr/share/bash-completion/completions/vifguard');
     t.regex(await dom0.sh('vifguard doctor || true'), /^ok {4}\/etc\/xen\/scripts\/vif-guard: /m);
 

@@ -63,7 +63,8 @@ export function expectations(
   const [toDom0, toPort] = [judgeToDom0, judgeFromGuest].map(
     (judge, index) => passes[index] && (from === undefined || isAccepted(judge(from.guard, frame))),
   );
-  const mayBeLost = bridged({ ...frame, reading: READINGS.xtables }) === 'pppoe-header';
+  const encapsulation: unknown[] = ['pppoe-header', 'vlan-header'];
+  const mayBeLost = encapsulation.includes(bridged({ ...frame, reading: READINGS.xtables }));
   return (place) => {
     const delivery = deliveryTo(frame.destination, sender, place, ports);
     if (place === sender || delivery === 'stays away') return 'stays away';
@@ -72,7 +73,7 @@ export function expectations(
     const to = ports.find(({ domid }) => domid === place);
     const isLetIn = to === undefined || isAccepted(judgeToGuest(to.guard, frame, origin));
     if (!(place === 'dom0' ? toDom0 : toPort) || !isLetIn) return 'stays away';
-    // br_netfilter looks for this header wherever it is loaded, and not only where it is called.
+    // br_netfilter looks for these headers wherever it is loaded, and not only where it is called.
     if (mayBeLost || (place === 'dom0' && isCutWithinTags(frame))) return 'maybe';
     return delivery;
   };

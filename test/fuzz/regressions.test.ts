@@ -212,6 +212,29 @@ const REGRESSIONS: readonly Regression[] = [
     forbidden: ['gateway'],
   },
   {
+    name: 'IPv4 of another version, for a guest',
+    sender: 'gateway',
+    frame: f.ethernet(
+      { src: SECOND_ROUTER.mac, dst: GUEST.mac },
+      f.ipv4(
+        { src: SECOND_ROUTER.ip, dst: GUEST.ip, version: 0 },
+        f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+      ),
+    ),
+    backend: 'nftables',
+    forbidden: [1],
+  },
+  {
+    name: 'two tags, the second cut short, which br_netfilter throws away',
+    sender: 'gateway',
+    frame: f.ethernet(
+      { src: SECOND_ROUTER.mac, dst: f.BROADCAST },
+      f.rawNetwork(0x8100, f.u16(7, 0x8100, 0)),
+    ),
+    backend: 'xtables',
+    forbidden: ['dom0', 1, 2],
+  },
+  {
     name: 'an IPv6 header that ends within the destination, which might be a group',
     sender: 'gateway',
     frame: f.ethernet(

@@ -1,4 +1,4 @@
-import type { Dom0, RunOptions } from './dom0.ts';
+import type { Dom0, Result, RunOptions } from './dom0.ts';
 import { XenTestError } from './error.ts';
 
 export interface GuestOptions {
@@ -109,7 +109,7 @@ export class Guest {
 
   /** Whether the guest gets an answer from `address`. */
   async pings(address: string): Promise<boolean> {
-    const { status } = await this.attempt(`ping -c 3 -W 2 -w 10 ${address} >/dev/null`);
+    const { status } = await this.attempt(`ping -c 1 -W 5 ${address} >/dev/null`);
     return status === 0;
   }
 
@@ -121,6 +121,21 @@ export class Guest {
       `ip link set ${iface} up`,
     ];
     await this.run(settings.join(' && '));
+  }
+
+  /**
+   * Hot-plugs a vif, however that ends. Each field is an argument of its own: of several in one, with commas as in a
+   * .cfg, xl takes the first and says nothing of the others, `script=` among them.
+   */
+  async attach(vif: string): Promise<Result> {
+    const fields = vif.split(',').map((field) => `'${field}'`);
+    return this.dom0.attempt(`xl network-attach ${this.name} ${fields.join(' ')}`);
+  }
+
+  /** Unplugs a vif, and waits until it is gone. */
+  async detach(handle: number): Promise<void> {
+    await this.dom0.run(`xl network-detach ${this.name} ${handle}`);
+    await this.dom0.until(`[ ! -e /sys/class/net/vif$(xl domid ${this.name}).${handle} ]`);
   }
 
   async destroy(): Promise<void> {

@@ -32,7 +32,7 @@ export async function configure(guest: Guest, { ip, ip6 }: Station, iface = 'eth
 /** Whether the gateway answers a guest that has taken another's address. */
 export async function speaksAsAnother(guest: Guest): Promise<boolean> {
   await guest.run(`ip addr replace ${FOREIGN}/32 dev eth0`);
-  const { status } = await guest.attempt(`ping -c 2 -W 2 -w 5 -I ${FOREIGN} ${GATEWAY.ip} >/dev/null`);
+  const { status } = await guest.attempt(`ping -c 1 -W 3 -I ${FOREIGN} ${GATEWAY.ip} >/dev/null`);
   return status === 0;
 }
 

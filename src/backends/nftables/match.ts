@@ -45,6 +45,7 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
   const family = match.etherType === undefined ? context : familyOf(match.etherType);
   const parts = [
     ...(match.etherType === undefined ? [] : [etherTypeTerm(match.etherType)]),
+    ...(match.etherType === 'ipv4' && match.protocol === undefined ? [WELL_FORMED_IPV4] : []),
     ...(match.etherSource === undefined ? [] : [{ field: 'ether saddr', value: match.etherSource }]),
     ...(match.etherDestination === undefined ? [] : [etherDestination(match.etherDestination)]),
     ...(match.arp === undefined ? [] : arpParts(match.arp)),
@@ -59,6 +60,12 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
   if (!match.fromPeer) return [found];
   return FROM_PEER.map((term) => ({ ...found, terms: [...found.terms, term] }));
 }
+
+/**
+ * A frame with IPv4's ethertype and a malformed header (version, header length, total length) has no
+ * protocol for nft (nft_set_pktinfo_ipv4_validate): it counts as no IPv4.
+ */
+export const WELL_FORMED_IPV4 = 'meta l4proto 0-255';
 
 /** Every vif that is not guarded counts as a peer. */
 const FROM_PEER = ['iifname @peers', 'iifname "vif*" iifname != @guests'];

@@ -3,7 +3,7 @@ import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { type Guard, guardOf, provenanceOf } from '../../rules/guard.ts';
 import { accept, type Match, type RuleSet, type Stage } from '../../rules/rule.ts';
 import { ACCEPT_IPV6 } from './base-chains.ts';
-import type { Family } from './match.ts';
+import { type Family, WELL_FORMED_IPV4 } from './match.ts';
 import { type Place, renderStage } from './stage-chains.ts';
 import {
   dropChain,
@@ -88,12 +88,8 @@ function lockedTable(port: string, { fromGuest, toGuest, shortCuts, toDom0 }: Ru
   ]);
 }
 
-/**
- * A frame with IPv4's ethertype and a malformed header (version, header length, total length) has no
- * protocol for nft (nft_set_pktinfo_ipv4_validate): it counts as no IPv4.
- */
 const FAMILIES: readonly (readonly [Family, string])[] = [
-  ['ipv4', 'ether type ip meta l4proto 0-255'],
+  ['ipv4', `ether type ip ${WELL_FORMED_IPV4}`],
   ['ipv6', 'ether type ip6'],
   ['arp', 'ether type arp'],
 ];

@@ -1,5 +1,5 @@
 import type { Backend, GuardedHost, PortChange } from '../backend.ts';
-import { RefusedRulesError } from '../tool.ts';
+import { PATIENT_MS, RefusedRulesError } from '../tool.ts';
 import { mapTables, NO_TABLES } from './chains.ts';
 import { changeTables, forgetGeneration } from './generation.ts';
 import { HOOKS, hostTables } from './host-chains.ts';
@@ -12,7 +12,7 @@ import { chainsOf, readTables, restore } from './tools.ts';
 export const xtables: Backend = {
   bridgeNetfilter: true,
   applyPort,
-  applyHost,
+  applyHost: (host, directory) => applyHost(host, directory, PATIENT_MS),
   ports: readPorts,
   removeAll,
   drift: readDrift,
@@ -33,9 +33,12 @@ async function applyPort(change: PortChange): Promise<void> {
   }
 }
 
-async function applyHost(host: GuardedHost, directory: string): Promise<void> {
+async function applyHost(host: GuardedHost, directory: string, timeoutMs?: number): Promise<void> {
   await changeTables(directory, async () =>
-    restore(restoreInput({ tables: hostTables(host), present: await readPresent(), hooked: true })),
+    restore(
+      restoreInput({ tables: hostTables(host), present: await readPresent(), hooked: true }),
+      timeoutMs,
+    ),
   );
 }
 

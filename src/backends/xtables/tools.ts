@@ -1,4 +1,4 @@
-import { runTool } from '../tool.ts';
+import { PATIENT_MS, runTool } from '../tool.ts';
 import type { TableName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
@@ -8,18 +8,18 @@ import type { RestoreInput } from './restore.ts';
  * @returns how many transactions that took: one for each table.
  * @throws FilterToolError when one of them is refused.
  */
-export async function restore(input: RestoreInput): Promise<number> {
+export async function restore(input: RestoreInput, timeoutMs?: number): Promise<number> {
   const results = await Promise.allSettled([
-    apply('ebtables-nft-restore', input.ebtables),
-    apply('ip6tables-nft-restore', input.ip6tables),
+    apply('ebtables-nft-restore', input.ebtables, timeoutMs),
+    apply('ip6tables-nft-restore', input.ip6tables, timeoutMs),
   ]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return `${input.ebtables}${input.ip6tables}`.match(/^COMMIT$/gm)?.length ?? 0;
 }
 
-function apply(program: string, input: string): Promise<string> {
-  return runTool({ program, args: ['--noflush'], input, recurs: true, debianPackage: 'iptables' });
+function apply(program: string, input: string, timeoutMs: number | undefined): Promise<string> {
+  return runTool({ program, args: ['--noflush'], input, timeoutMs, recurs: true, debianPackage: 'iptables' });
 }
 
 /** @throws FilterToolError */
@@ -51,7 +51,9 @@ export async function rehearse(input: RestoreInput): Promise<SavedTables> {
   const [ebtables = '', ip6tables = ''] = await Promise.all(
     tools.map((tool) => {
       const script = `${tool}-nft-restore --noflush && exec ${tool}-nft-save`;
-      return run('unshare', ['--net', 'sh', '-c', script], input[tool]);
+      const args = ['--net', 'sh', '-c', script];
+      const limits = { timeoutMs: PATIENT_MS, debianPackage: 'iptables' };
+      return runTool({ program: 'unshare', args, input: input[tool], ...limits });
     }),
   );
   return sections({ ebtables, ip6tables });

@@ -119,9 +119,8 @@ export const ATTACKS: Scenario = {
     const open = await fire(dom0, guest, sent);
     assert.deepEqual(missing(sent.attacks, open), [], 'arrives unguarded');
 
-    await dom0.run('xl network-detach hostile 0');
-    await dom0.until('[ ! -e /sys/class/net/vif$(xl domid hostile).0 ]');
-    await dom0.run(`xl network-attach hostile '${spec(GUEST)}'`);
+    await guest.detach(0);
+    assert.equal((await guest.attach(spec(GUEST))).status, 0);
     await guest.run(`until [ -e /sys/class/net/eth0 ]; do sleep 1; done; ${quiet}; sleep 1`);
     const guarded = await fire(dom0, guest, sent);
     assert.deepEqual(missing(LAWFUL_SHOTS, guarded), [], 'is lawful');

@@ -71,18 +71,4 @@ export const LIFE: readonly Scenario[] = [
       return undefined;
     },
   },
-  {
-    name: 'migrate',
-    title: 'migrated live, to this very host',
-    run: async (dom0) => {
-      const guest = await Guest.start(dom0, { name: 'web1', vifs: [spec(WEB)] });
-      const before = await guest.id();
-      await configure(guest, WEB);
-      // Without an ssh command, the host is what xl runs to get there.
-      await dom0.run("xl migrate -s '' web1 'xl migrate-receive'", { timeout: RESTORE_SECONDS });
-      assert.notEqual(await guest.id(), before);
-      await expectGuarded(guest);
-      return undefined;
-    },
-  },
 ];

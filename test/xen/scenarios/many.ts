@@ -42,7 +42,7 @@ export const MANY: readonly Scenario[] = [
       const guest = await Guest.start(dom0, { name: 'web1', vifs: stations.map((each) => spec(each)) });
       for (const [i, each] of stations.entries()) {
         await configure(guest, each, `eth${i}`);
-        const { status } = await guest.attempt(`ping -c 2 -w 10 -I eth${i} ${GATEWAY.ip} >/dev/null`);
+        const { status } = await guest.attempt(`ping -c 1 -W 3 -I eth${i} ${GATEWAY.ip} >/dev/null`);
         assert.equal(status, 0, `eth${i}`);
         await guest.run(`ip addr flush dev eth${i}`);
       }
@@ -51,22 +51,22 @@ export const MANY: readonly Scenario[] = [
   },
   {
     name: 'domains',
-    title: 'three domains created at once; peers=open reach each other, isolated ones do not',
+    title: 'three domains created at once; an open one is reached, two isolated ones do not reach each other',
     run: async (dom0) => {
       const [first, second, third] = await Promise.all(
         [1, 2, 3].map((n) =>
           Guest.start(dom0, {
             name: `web${n}`,
             vifs: [spec(station(n))],
-            settings: n === 3 ? [] : ['vifguard = [ "peers=open" ]'],
+            settings: n < 3 ? [] : ['vifguard = [ "peers=open" ]'],
           }),
         ),
       );
       assert.ok(first && second && third);
       await Promise.all([first, second, third].map((guest, i) => configure(guest, station(i + 1))));
       for (const guest of [first, second, third]) await expectGuarded(guest);
-      assert.ok(await first.pings(station(2).ip), 'open to open');
-      assert.ok(!(await first.pings(station(3).ip)), 'open to isolated');
+      assert.ok(await first.pings(station(3).ip), 'isolated to open');
+      assert.ok(!(await first.pings(station(2).ip)), 'isolated to isolated');
       return undefined;
     },
   },

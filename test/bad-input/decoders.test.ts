@@ -1,0 +1,172 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { parseBridgeName, parseInterfaceName } from '../../src/address/interface-name.ts';
+import { parsePrefix } from '../../src/address/ip.ts';
+import { parseMac } from '../../src/address/mac.ts';
+import { guardEntries, legacyAddresses, vifDirectives } from '../../src/config/directives.ts';
+import { effectivePolicy } from '../../src/config/effective-policy.ts';
+import { DEFAULT_HOST_CONFIG, parseHostConfig } from '../../src/config/host-config.ts';
+import { lintDomainConfig, lintHostConfig } from '../../src/config/lint.ts';
+import { findField, splitSpec } from '../../src/config/vif-spec.ts';
+import { parseXlcfg } from '../../src/config/xlcfg-parser.ts';
+import { VifguardError } from '../../src/errors.ts';
+import { frameFromWords } from '../../src/model/frame-from-words.ts';
+import { bytesAttribute, nestedAttribute, parseAttributes, text, u32 } from '../../src/netlink/attributes.ts';
+import { parseFdbEntry } from '../../src/netlink/fdb.ts';
+import { parseLink } from '../../src/netlink/link.ts';
+import { readAnswer } from '../../src/netlink/message.ts';
+import { readGeneration } from '../../src/netlink/nftables-generation.ts';
+import { parseGuestAddress } from '../../src/policy/guest-address.ts';
+import { policyToXenstore } from '../../src/policy/serialize.ts';
+import { parseVirtualRouter } from '../../src/policy/virtual-router.ts';
+import { parseVifPath, readVifRecord } from '../../src/xenstore/vif-record.ts';
+
+// Whatever is read, it is decoded or refused with an error of ours: no other, and soon.
+
+const { defaults } = DEFAULT_HOST_CONFIG;
+const MAC = parseMac('00:16:3e:00:01:00');
+
+const TEXTS: Readonly<Record<string, (text: string) => unknown>> = {
+  'a domain config': (text) => {
+    const config = parseXlcfg('web1.cfg', text);
+    guardEntries(config);
+    legacyAddresses(config);
+    return vifDirectives(config, { handle: 0, mac: MAC });
+  },
+  'a domain config, by lint': (text) => lintDomainConfig({ file: 'web1.cfg', text, defaults }),
+  'the host config': (text) => parseHostConfig('vif-guard.conf', text),
+  'the host config, by lint': (text) => lintHostConfig('vif-guard.conf', text),
+  'a vif spec': (text) => [splitSpec(text), findField(text, 'ip')],
+  'an entry of vifguard': (text) => directivesOf(text),
+  'ip= of xenstore': (ip) => policyOfVif({ ip }),
+  'vlan= of xenstore': (vlan) => policyOfVif({ ip: '192.0.2.41', vlan }),
+  'the policy published': (text) => policyToXenstore(policyOfVif({ ip: '192.0.2.41' }, directivesOf(text))),
+  'an address': parsePrefix,
+  'an address of a guest': parseGuestAddress,
+  'a virtual router': (text) => parseVirtualRouter(text.split(' ')),
+  'a MAC': parseMac,
+  'the name of a port': parseInterfaceName,
+  'the name of a bridge': parseBridgeName,
+  'the path of a vif': parseVifPath,
+  'a frame in words': (text) => frameFromWords(text, { source: MAC, destination: MAC }),
+};
+
+function directivesOf(entry: string) {
+  const config = parseXlcfg('web1.cfg', `vifguard = [ '${entry.replaceAll(/['\n]/g, '')}' ]\n`);
+  return vifDirectives(config, { handle: 0, mac: MAC });
+}
+
+function policyOfVif(vif: { ip?: string; vlan?: string }, directives = directivesOf('')) {
+  return effectivePolicy({ path: 'backend/vif/1/0', vif: { mac: MAC, ...vif }, directives, defaults });
+}
+
+/** What the texts are made of, what others take for more than text, and Unicode. */
+const WORDS = [
+  ...'[]{}(),;=+#\'"\\/:.*?$`&|<>!~%@^-_ \t\r\n\0',
+  ...['0', '1', '42', '4294967296', '-1', '0x10', '1e9', '00:16:3e:00:01:00', '192.0.2.41', '::', 'fe80::1'],
+  ...['2001:db8::/32', '/0', '/129', 'any', 'on', 'off', 'ip', 'mac', 'vif', 'vifguard', 'mode', 'locked'],
+  ...['peers=', 'role=', 'router', 'vrrp=', 'dom0=', 'link-local=', 'dhcp=', 'bridge=', 'name', 'backend'],
+  ...[
+    'xtables',
+    'nftables',
+    'domain_configs',
+    '#ipv6=',
+    '"""',
+    'arp',
+    'who-has',
+    'tell',
+    'udp',
+    'icmp6',
+    'ns',
+  ],
+  ...[
+    'from',
+    'backend/vif/1/0',
+    '/local/domain/0/',
+    '__proto__',
+    'constructor',
+    '$(reboot)',
+    '; DROP',
+    '../..',
+  ],
+  ...['\x1b[2J', '\u202e', '\ud800', 'ż', '🦊', '\u0660', '１', 'İ', '\ufeff'],
+];
+const soup = fc
+  .array(fc.oneof(fc.constantFrom(...WORDS), fc.string({ maxLength: 4 })), { maxLength: 30 })
+  .map((words) => words.join(''));
+
+/** Whether it ends with a value or an error of ours. */
+function isHandled(decode: () => unknown): boolean {
+  try {
+    decode();
+    return true;
+  } catch (error) {
+    if (error instanceof VifguardError) return /^[\x20-\x7e’]*$/.test(error.message);
+    throw error;
+  }
+}
+
+for (const [what, decode] of Object.entries(TEXTS)) {
+  test(`${what}: any text is decoded, or refused in one line without a control character`, (t) => {
+    const property = fc.property(soup, (text) => isHandled(() => decode(text)));
+    t.notThrows(() => fc.assert(property, { numRuns: 2000 }));
+  });
+
+  test(`${what}: a long text takes no time to speak of`, (t) => {
+    const started = performance.now();
+    for (const word of WORDS) isHandled(() => decode(word.repeat(20_000)));
+    t.true(performance.now() - started < 20_000);
+  });
+}
+
+const link = Buffer.concat([
+  Buffer.alloc(16, 1),
+  text(3).write('vif1.0'),
+  u32(4).write(1500),
+  nestedAttribute(18, [text(1).write('bridge'), nestedAttribute(2, [u32(1).write(1)])]),
+  nestedAttribute(18, [text(4).write('bridge'), nestedAttribute(5, [Buffer.from([5, 0, 1, 0, 1, 0, 0, 0])])]),
+]);
+const octets = fc.oneof(
+  fc.uint8Array({ maxLength: 100 }),
+  fc
+    .tuple(fc.array(fc.tuple(fc.nat(link.length - 1), fc.nat(255)), { maxLength: 4 }), fc.nat(link.length))
+    .map(([changes, keep]) => {
+      const copy = Uint8Array.from(link);
+      for (const [at, value] of changes) copy[at] = value;
+      return copy.subarray(0, keep);
+    }),
+);
+
+const NETLINK: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
+  'netlink attributes': parseAttributes,
+  'a link': parseLink,
+  'an FDB entry': parseFdbEntry,
+  'the end of an answer': (payload) => readAnswer([{ type: 2, flags: 0x200, payload }]),
+  'the end of a dump': (payload) => readAnswer([{ type: 3, flags: 0x210, payload }]),
+  'the generation of nf_tables': readGeneration,
+  'the generation, behind its header': (payload) => {
+    const header = Buffer.alloc(20);
+    header.writeUInt16LE(0x0a0f, 4);
+    return readGeneration(Buffer.concat([header, bytesAttribute(1, payload.subarray(0, 6))]));
+  },
+};
+
+for (const [what, decode] of Object.entries(NETLINK)) {
+  test(`${what}: any octets are decoded, or refused`, (t) => {
+    const property = fc.property(octets, (bytes) => isHandled(() => decode(Buffer.from(bytes))));
+    t.notThrows(() => fc.assert(property, { numRuns: 5000 }));
+  });
+}
+
+test('a vif’s record: any values are read, or refused', async (t) => {
+  const value = fc.option(soup, { nil: undefined });
+  const property = fc.asyncProperty(fc.array(value, { maxLength: 30 }), async (values) => {
+    const readAll = async (paths: readonly string[]) => paths.map((_, index) => values[index]);
+    const view = { readAll } as unknown as Parameters<typeof readVifRecord>[0];
+    const { mac, ip } = await readVifRecord(view, 'backend/vif/1/0');
+    return (
+      isHandled(() => mac !== undefined && parseMac(mac)) && isHandled(() => policyOfVif({ ip: ip ?? '' }))
+    );
+  });
+  await t.notThrowsAsync(() => fc.assert(property, { numRuns: 1000 }));
+});
