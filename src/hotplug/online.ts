@@ -1,12 +1,12 @@
 import { loadHostConfig } from '../config/host-config.ts';
-import { describeError } from '../errors.ts';
+import { describeError, VifguardError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { policyToXenstore } from '../policy/serialize.ts';
 import { attach, type Step } from '../port/attach.ts';
 import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
-import { readVifRecord, type VifRecord } from '../xenstore/vif-record.ts';
+import { parseVifPath, readVifRecord, type VifRecord } from '../xenstore/vif-record.ts';
 import { changeVif, replaceEntries, writeHotplugError, writeHotplugStatus } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
 import type { Means } from './means.ts';
@@ -33,7 +33,8 @@ export async function online(
       opened = store;
       try {
         return await come(store, event, means, checkpoint);
-      } catch (error) {
+      } catch (cause) {
+        const error = withAdvice(event, cause);
         await failClosed(store, event, means, error);
         throw error;
       }
@@ -42,6 +43,14 @@ export async function online(
     if (opened === undefined) await failClosed(undefined, event, means, error);
     throw error;
   }
+}
+
+/** xl undoes a create that fails, but keeps a device that was attached: the guest's next reboot would fail. */
+function withAdvice({ kind, backendPath }: HotplugEvent, cause: unknown): unknown {
+  if (kind === 'tap' || !(cause instanceof VifguardError)) return cause;
+  const { domid, handle } = parseVifPath(backendPath);
+  const advice = `after "xl network-attach" run "xl network-detach ${domid} ${handle}"`;
+  return new VifguardError(`${describeError(cause)}; ${advice}`, { cause });
 }
 
 async function come(

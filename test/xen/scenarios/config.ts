@@ -37,6 +37,7 @@ export const CONFIG: readonly Scenario[] = [
 
       const refused = await guest.attach(spec({ ...second, ip: '192.0.2.300' }));
       assert.notEqual(refused.status, 0);
+      assert.match(refused.stderr, /network-detach/);
       await dom0.run('[ ! -e /sys/class/net/vif$(xl domid web1).1/brport ]');
       assert.match(
         await dom0.run('xl network-list web1'),
