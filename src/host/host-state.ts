@@ -108,13 +108,13 @@ async function readGuards(config: HostConfig, registry: Registry): Promise<Guard
   return { registry, backend: inCharge, bridgeNetfilter, ...kernel, filtered, drift, untrustedPorts };
 }
 
+/** The links last: a device that goes meanwhile is missing, rather than there without its entries. */
 async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {
   const rtnetlink = await openRtnetlink();
   try {
-    const links = await rtnetlink.links();
-    const bridges = links.filter(({ kind }) => kind === 'bridge');
+    const bridges = await rtnetlink.links({ kind: 'bridge' });
     const fdb = await Promise.all(bridges.map(({ index }) => rtnetlink.fdb({ master: index })));
-    return { links, fdb: fdb.flat() };
+    return { links: await rtnetlink.links(), fdb: fdb.flat() };
   } finally {
     await rtnetlink.close();
   }
