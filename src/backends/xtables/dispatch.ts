@@ -21,7 +21,8 @@ interface Node {
  * The tree of names by which a frame gets to its port's chain in a few comparisons, however many ports
  * there are. A port that comes is most often one more name at the end of one node.
  *
- * @param touching only the nodes on the way to this port, which has come, changed or gone.
+ * @param touching only the nodes on the way to this port, which has come, changed or gone, and those beside
+ *   it that have no branches: they come when a node branches, and go when it no longer does.
  */
 export function nameTree(ports: readonly string[], touching?: string, prefix = ''): readonly Node[] {
   const length = BRANCHES.find((longer) => longer > prefix.length);
@@ -30,7 +31,10 @@ export function nameTree(ports: readonly string[], touching?: string, prefix = '
   return [
     { prefix, branches: branches.map(([branch]) => branch), ports: left },
     ...branches
-      .filter(([branch]) => touching === undefined || touching.startsWith(branch))
+      .filter(
+        ([branch, members]) =>
+          touching === undefined || touching.startsWith(branch) || members.length <= FULL,
+      )
       .flatMap(([branch, members]) => nameTree(members, touching, branch)),
   ];
 }

@@ -32,7 +32,7 @@ const name = fc.oneof(
   fc.tuple(fc.nat(300), fc.nat(3)).map(([domid, handle]) => `vif${domid}.${handle}-emu`),
   fc.stringMatching(/^[ab]{1,15}$/),
 );
-const names = fc.uniqueArray(name, { maxLength: 120 });
+const names = fc.uniqueArray(name, { maxLength: 120, size: 'max' });
 
 test('every port gets to its own leaf, and no other name to any', (t) => {
   fc.assert(
@@ -51,6 +51,33 @@ test('the chains on the way to one port are those of the whole tree', (t) => {
       for (const [chain, rules] of tree([...ports, port], port)) t.deepEqual(whole.get(chain), rules);
       t.is(follow(tree([...ports, port], port), port).leaf, `leaf:${port}`);
     }),
+  );
+});
+
+test('ports that come and go one by one leave the chains of the whole tree', (t) => {
+  fc.assert(
+    fc.property(names, fc.array(fc.nat(119), { maxLength: 40 }), (ports, leaving) => {
+      const kernel = new Map(tree([]));
+      const change = (before: readonly string[], after: readonly string[], port: string) => {
+        const wanted = tree(after, port);
+        for (const chain of tree(before, port).keys()) if (!wanted.has(chain)) kernel.delete(chain);
+        for (const [chain, rules] of wanted) kernel.set(chain, rules);
+        t.deepEqual(new Map([...kernel].sort()), new Map([...tree(after)].sort()));
+      };
+      let there: readonly string[] = [];
+      for (const port of ports) {
+        change(there, [...there, port], port);
+        there = [...there, port];
+      }
+      for (const index of leaving) {
+        const port = there[index];
+        if (port === undefined) continue;
+        const left = there.filter((name) => name !== port);
+        change(there, left, port);
+        there = left;
+      }
+    }),
+    { numRuns: 30 },
   );
 });
 
