@@ -1,6 +1,5 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { parsePrefix } from '../../src/address/ip.ts';
 import { parseMac } from '../../src/address/mac.ts';
 import { BACKENDS } from '../../src/backends/names.ts';
 import { parseFrame } from '../../src/model/frame.ts';
@@ -11,27 +10,11 @@ import { remedyOf } from '../../src/model/remedy.ts';
 import { judgeOfWay, type Way } from '../../src/model/way.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { DOM0_ACCESS, LINK_LOCAL, MODES, PEERS } from '../../src/policy/vocabulary.ts';
+import { policy as policyOf } from '../backends/host.ts';
 import { sentFrame } from '../fuzz/frames.ts';
 
-const LOCKED: GuardPolicy = {
-  mode: 'locked',
-  mac: parseMac('00:16:3e:00:01:00'),
-  extraMacs: [],
-  ipv4: [parsePrefix('192.0.2.41')],
-  ipv6: [parsePrefix('2001:db8::41')],
-  linkLocal: 'eui64',
-  dhcp: true,
-  peers: 'isolated',
-  dom0: 'allow',
-  roles: [],
-  virtualRouters: [],
-};
-const OTHER: GuardPolicy = {
-  ...LOCKED,
-  mac: parseMac('00:16:3e:00:02:00'),
-  ipv4: [parsePrefix('192.0.2.42')],
-  ipv6: [parsePrefix('2001:db8::42')],
-};
+const LOCKED = policyOf(41, { mac: parseMac('00:16:3e:00:01:00') });
+const OTHER = policyOf(42, { mac: parseMac('00:16:3e:00:02:00') });
 
 const policy: fc.Arbitrary<GuardPolicy> = fc
   .record({

@@ -9,7 +9,7 @@ import { READINGS } from '../../src/model/reading.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { PEERS, ROLES } from '../../src/policy/vocabulary.ts';
 import { ruleSet } from '../../src/rules/rule-set.ts';
-import { policy } from '../backends/nftables/host.ts';
+import { policy } from '../backends/host.ts';
 import * as f from '../frames/index.ts';
 import { sentFrame } from '../fuzz/frames.ts';
 import { guestStation, STRANGER } from '../fuzz/stations.ts';

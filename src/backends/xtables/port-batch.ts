@@ -1,7 +1,6 @@
-import type { GuardedHost, PortChange } from '../backend.ts';
+import type { PortChange } from '../backend.ts';
 import { type Chains, isShared, mapTables, mergeTables, NO_TABLES, type Tables } from './chains.ts';
 import { tablesOf } from './host-chains.ts';
-import { portChains } from './port-chains.ts';
 import { type Batch, HOOKED_ONCE } from './restore.ts';
 
 /**
@@ -24,7 +23,7 @@ export function portBatch(change: PortChange, untouched: boolean): Batch {
   if (!untouched || (before.ports.has(port) && after.ports.has(port))) {
     return { tables: wanted, present: { chains: gone, hooks: HOOKED_ONCE }, hooked: true };
   }
-  const there = mergeTables(old, sharedWithOthers(before, change));
+  const there = mergeTables(old, sharedWithOthers(wanted, change));
   const parts = mapTables((name) => compare(there[name], wanted[name]));
   return {
     tables: mapTables((name) => parts[name].written),
@@ -34,14 +33,12 @@ export function portBatch(change: PortChange, untouched: boolean): Batch {
   };
 }
 
-/** The shared chains that another port of the same form has brought. */
-function sharedWithOthers(before: GuardedHost, { port, after }: PortChange): Tables {
-  const guarded = after.ports.get(port);
-  const hasTwin =
-    guarded !== undefined && [...before.ports.values()].some(({ form }) => form() === guarded.form());
+/** Of the chains wanted, the shared ones that another port of the same form has brought. */
+function sharedWithOthers(wanted: Tables, { port, before, after }: PortChange): Tables {
+  const form = after.ports.get(port)?.form();
+  const hasTwin = form !== undefined && [...before.ports.values()].some((other) => other.form() === form);
   if (!hasTwin) return NO_TABLES;
-  const own = mergeTables(portChains(port, guarded.policy()));
-  return mapTables((name) => new Map([...own[name]].filter(([chain]) => isShared(chain))));
+  return mapTables((name) => new Map([...wanted[name]].filter(([chain]) => isShared(chain))));
 }
 
 /** What differs: chains to write, and what only has to be added to others. */

@@ -1,4 +1,4 @@
-import { type ChainNames, NO_TABLES, TABLES, type TableName, type Tables } from './chains.ts';
+import { type ChainNames, mapTables, NO_TABLES, TABLES, type TableName, type Tables } from './chains.ts';
 import { HOOKS } from './host-chains.ts';
 
 /** What the two restore tools read on stdin; each applies a table at once or not at all. */
@@ -18,7 +18,7 @@ export const HOOKED_ONCE: Present['hooks'] = HOOKS.map(() => 1);
 
 /** The state of a kernel that has never seen us. */
 export const NOTHING_PRESENT: Present = {
-  chains: { 'ebtables filter': [], 'ebtables nat': [], 'ip6tables filter': [], 'ip6tables raw': [] },
+  chains: mapTables(() => []),
   hooks: [],
 };
 

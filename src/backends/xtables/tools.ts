@@ -1,5 +1,5 @@
 import { PATIENT_MS, runTool } from '../tool.ts';
-import type { TableName } from './chains.ts';
+import { mapTables, type TableName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
 /**
@@ -66,12 +66,7 @@ function sections(saved: RestoreInput): SavedTables {
     const [lines = ''] = section.split(/^(?:\*|COMMIT)/m);
     return lines.split('\n').filter((line) => /^[:[-]/.test(line));
   };
-  return {
-    'ebtables filter': of('ebtables filter'),
-    'ebtables nat': of('ebtables nat'),
-    'ip6tables filter': of('ip6tables filter'),
-    'ip6tables raw': of('ip6tables raw'),
-  };
+  return mapTables(of);
 }
 
 /** The rules of our chains, with counters if they have been read. */

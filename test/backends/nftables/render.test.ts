@@ -8,7 +8,7 @@ import { EMPTY_TABLE } from '../../../src/backends/nftables/table.ts';
 import { rehearse } from '../../../src/backends/nftables/tools.ts';
 import type { GuardPolicy } from '../../../src/policy/guard-policy.ts';
 import { accept, drop, pass } from '../../../src/rules/rule.ts';
-import { hostWith, policy } from './host.ts';
+import { hostWith, policy } from '../host.ts';
 
 test('ports whose policies have one form share all chains, and differ in elements', (t) => {
   const [one, two] = [portGuard('vif1.0', policy(1)), portGuard('vif2.0', policy(2))];

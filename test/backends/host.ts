@@ -1,7 +1,7 @@
-import { parsePrefix } from '../../../src/address/ip.ts';
-import { parseMac } from '../../../src/address/mac.ts';
-import type { GuardedHost } from '../../../src/backends/backend.ts';
-import type { GuardPolicy } from '../../../src/policy/guard-policy.ts';
+import { parsePrefix } from '../../src/address/ip.ts';
+import { parseMac } from '../../src/address/mac.ts';
+import type { GuardedHost } from '../../src/backends/backend.ts';
+import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 
 /** A guest with one address of each family, in the locked mode. */
 export function policy(id: number, different: Partial<GuardPolicy> = {}): GuardPolicy {
