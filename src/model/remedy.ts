@@ -213,14 +213,8 @@ function set(
   return { side, key, value, adds: false, cost, apply };
 }
 
-function added(
-  side: Side,
-  key: Change['key'],
-  value: string,
-  cost: number,
-  apply: Candidate['apply'],
-): Candidate {
-  return { side, key, value, adds: true, cost, apply };
+function added(...change: Parameters<typeof set>): Candidate {
+  return { ...set(...change), adds: true };
 }
 
 function readable<Value>(read: () => Value): Value | undefined {
