@@ -1,7 +1,7 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
 import type { Drift, Drops, GuardedHost } from '../backend.ts';
 import { ruleDrift } from '../rule-drift.ts';
-import { isShared, NO_TABLES, ROOT, TABLES, type TableName } from './chains.ts';
+import { NO_TABLES, ROOT, TABLES, type TableName } from './chains.ts';
 import { HOOKS, hostTables } from './host-chains.ts';
 import { NOTHING_PRESENT, restoreInput } from './restore.ts';
 import { chainsOf, readTables, rehearse, type SavedTables } from './tools.ts';
@@ -20,8 +20,7 @@ export async function readDrift(host: GuardedHost | undefined): Promise<readonly
 function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables): Drift[] {
   const [have, want] = [chainsOf(actual[table]), chainsOf(expected[table])];
   const missing = [...want.keys()].filter((chain) => !have.has(chain));
-  // A shared chain stays when the last port that used it goes.
-  const unexpected = [...have.keys()].filter((chain) => !want.has(chain) && !isShared(chain));
+  const unexpected = [...have.keys()].filter((chain) => !want.has(chain));
   const chains = (kind: Drift['kind'], names: readonly string[]) =>
     names.map((chain) => ofPort(chain, { where: table, kind, what: `chain ${chain}` }));
   return [
