@@ -1,10 +1,11 @@
 import type { Backend, GuardedHost, GuardedPort, PortChange } from '../backend.ts';
 import { RefusedRulesError } from '../tool.ts';
+import { untrustedElements } from './base-chains.ts';
 import { hostTable } from './host-table.ts';
 import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './inspect.ts';
 import { type PortGuard, portGuard } from './port-guard.ts';
 import { changeScript, REMOVAL, rebuildScript } from './script.ts';
-import { type Elements, EMPTY_TABLE, mergeElements, quoted } from './table.ts';
+import { type Elements, EMPTY_TABLE, mergeElements } from './table.ts';
 import { apply, listTable } from './tools.ts';
 
 /**
@@ -37,7 +38,7 @@ async function applyPort(change: PortChange): Promise<void> {
   const after = guardOf(port, change.after.ports.get(port));
   const elements = {
     remove: difference(before.elements, after.elements),
-    add: mergeElements([after.elements, new Map([['peers', change.after.untrustedPorts.map(quoted)]])]),
+    add: mergeElements([after.elements, untrustedElements(change.after.untrustedPorts)]),
     ...(stays ? {} : { forget: port }),
   };
   const tables = stays ? [EMPTY_TABLE, after.classTable] : [EMPTY_TABLE];
