@@ -55,7 +55,7 @@ function record(domid: number, policy: Partial<GuardPolicy>): PortRecord {
 }
 
 function claim(port: string, claimant: PortRecord, ports: Readonly<Record<string, PortRecord>>) {
-  const registry = { ...EMPTY_REGISTRY, ports };
+  const registry = { ...EMPTY_REGISTRY, ports: EMPTY_REGISTRY.ports.with(Object.entries(ports)) };
   const isThere = async () => true;
   return refuseConflict({ registry, port, record: claimant, isThere, forget: async () => registry });
 }
