@@ -51,12 +51,20 @@ export class PortFiles {
   }
 
   names(): readonly string[] {
-    return namesIn(portsDirectory(this.directory)).flatMap((name) => this.#portOf(name));
+    const names: string[] = [];
+    for (const name of namesIn(portsDirectory(this.directory))) {
+      const port = portOf(name);
+      if (port !== undefined && !this.#isGone(port)) names.push(port);
+    }
+    return names;
   }
 
   /** The names, one by one: for whom the first may do. */
   *each(): Iterable<string> {
-    for (const name of eachIn(portsDirectory(this.directory))) yield* this.#portOf(name);
+    for (const name of eachIn(portsDirectory(this.directory))) {
+      const port = portOf(name);
+      if (port !== undefined && !this.#isGone(port)) yield port;
+    }
   }
 
   /** The names under a key, one by one. An entry may be left of a port that has gone, or is otherwise by now. */
@@ -69,12 +77,14 @@ export class PortFiles {
     return namesIn(keyDirectory(this.directory, key));
   }
 
-  /** What is written, and has not got its name yet, is no port. */
-  #portOf(fileName: string): [port: string] | [] {
-    if (!fileName.endsWith(SUFFIX)) return [];
-    const port = fileName.slice(0, -SUFFIX.length);
-    return this.#known.has(port) && this.#known.get(port) === undefined ? [] : [port];
+  #isGone(port: string): boolean {
+    return this.#known.has(port) && this.#known.get(port) === undefined;
   }
+}
+
+/** What is written, and has not got its name yet, is no port. */
+function portOf(fileName: string): string | undefined {
+  return fileName.endsWith(SUFFIX) ? fileName.slice(0, -SUFFIX.length) : undefined;
 }
 
 function readRecord(file: string): PortRecord | undefined {

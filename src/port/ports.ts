@@ -56,7 +56,13 @@ export class Ports {
     yield* this.#withRecords(this.#changedUnder(key));
   }
 
-  /** The same, without records: some may have gone. */
+  /** Whether a key is of any port, or was of one that is still there: no record is read. */
+  hasUnder(key: string): boolean {
+    for (const _ of this.#unchangedUnder(key)) return true;
+    return this.#changedUnder(key).length > 0;
+  }
+
+  /** The names of `under`, and perhaps some of ports that have gone: no record is read. */
   namesUnder(key: string): readonly string[] {
     const others = this.#files?.allUnder(key).filter((port) => !this.#changes.has(port)) ?? [];
     return [...others, ...this.#changedUnder(key)];

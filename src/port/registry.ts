@@ -128,15 +128,12 @@ export function withBridge(registry: Registry, bridge: string, record: BridgeRec
 export function withoutIdleBridges(registry: Registry): { kept: Registry; idle: Registry['bridges'] } {
   if (registry.pinned) return { kept: registry, idle: {} };
   const entries = Object.entries(registry.bridges);
-  const used = new Set(entries.map(([name]) => name).filter((name) => hasPorts(registry, name)));
+  const used = new Set(
+    entries.map(([name]) => name).filter((name) => registry.ports.hasUnder(bridgeKey(name))),
+  );
   const split = (wanted: boolean) =>
     bare(Object.fromEntries(entries.filter(([name]) => used.has(name) === wanted)));
   return { kept: { ...registry, bridges: split(true) }, idle: split(false) };
-}
-
-function hasPorts({ ports }: Registry, bridge: string): boolean {
-  for (const [, record] of ports.under(bridgeKey(bridge))) if (record.bridge === bridge) return true;
-  return false;
 }
 
 /** The ports of a vif: two for an HVM guest's. */

@@ -153,7 +153,8 @@ test('a record that cannot be read keeps nobody else out, but for whom it may co
   await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
   await lab.dom0.namespace.run('sh', ['-c', 'echo >"$(echo /run/vifguard/net-*)/ports/vif1.0.json"']);
   const other = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.42' });
-  t.is((await other.online()).exitCode, 0);
+  const { exitCode: came, stderr } = await other.online();
+  t.is(came, 0, stderr);
   t.is((await other.offline()).exitCode, 0);
   const rival = await lab.guest({ domid: 3, name: 'web3', ip: '192.0.2.41' });
   const { exitCode, hotplugError } = await rival.online();
