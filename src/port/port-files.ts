@@ -1,5 +1,6 @@
 import { existsSync, opendirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { VifguardError } from '../errors.ts';
 import type { PortRecord } from './registry.ts';
 import { requirePortShape } from './registry-shape.ts';
 import { readJson } from './state-file.ts';
@@ -96,16 +97,24 @@ function readRecord(file: string): PortRecord | undefined {
 
 /** What is in a directory; nothing when there is none. */
 export function namesIn(path: string): readonly string[] {
-  return ifThere(() => readdirSync(path)) ?? [];
+  return listed(path, () => readdirSync(path)) ?? [];
 }
 
 function* eachIn(path: string): Iterable<string> {
-  const directory = ifThere(() => opendirSync(path, { bufferSize: FEW }));
+  const directory = listed(path, () => opendirSync(path, { bufferSize: FEW }));
   if (directory === undefined) return;
   try {
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) yield entry.name;
   } finally {
     directory.closeSync();
+  }
+}
+
+function listed<T>(path: string, list: () => T): T | undefined {
+  try {
+    return ifThere(list);
+  } catch (cause) {
+    throw new VifguardError(`cannot list ${path}; move it away and run "vifguard host up"`, { cause });
   }
 }
 
