@@ -11,11 +11,23 @@ export interface GuardedPort {
   readonly policy: () => GuardPolicy;
 }
 
+/** Guarded ports by name, as in a Map; what asks for one port should not go through all of them. */
+export interface GuardedPorts extends Iterable<readonly [string, GuardedPort]> {
+  has(port: string): boolean;
+  get(port: string): GuardedPort | undefined;
+  keys(): Iterable<string>;
+  values(): Iterable<GuardedPort>;
+}
+
 /** Everything in one network namespace that the packet filter depends on. */
 export interface GuardedHost {
   /** The bridges that guarded ports are on, with their own MACs. */
   readonly bridges: ReadonlyMap<string, { readonly address: string }>;
-  readonly ports: ReadonlyMap<string, GuardedPort>;
+  readonly ports: GuardedPorts;
+  /** Whether no port is guarded. */
+  readonly isEmpty: boolean;
+  /** The names of the ports that are restricted, and perhaps of some that have gone. */
+  readonly restricted: () => Iterable<string>;
   /** Ports that are no guest's, and yet no uplink. */
   readonly untrustedPorts: readonly string[];
 }

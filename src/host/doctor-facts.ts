@@ -102,6 +102,8 @@ async function tryRules(backend: BackendName): Promise<Outcome> {
   const host = {
     bridges,
     ports: new Map([['vif1.0', { restricted: true, form: () => '', policy: () => SAMPLE }]]),
+    isEmpty: false,
+    restricted: () => ['vif1.0'],
     untrustedPorts: [],
   };
   try {

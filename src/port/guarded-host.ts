@@ -1,15 +1,38 @@
-import type { GuardedHost, GuardedPort } from '../backends/backend.ts';
+import type { GuardedHost, GuardedPort, GuardedPorts } from '../backends/backend.ts';
 import type { PolicyJson } from '../policy/serialize.ts';
 import { restrictsDom0 } from '../rules/to-dom0.ts';
+import { RESTRICTED } from './index-keys.ts';
+import type { Ports } from './ports.ts';
 import { type PortRecord, policyOf, type Registry } from './registry.ts';
 
 /** The registry as a backend sees it. */
-export function guardedHost(registry: Registry, untrustedPorts: readonly string[]): GuardedHost {
-  const ports = Object.entries(registry.ports);
+export function guardedHost({ bridges, ports }: Registry, untrustedPorts: readonly string[]): GuardedHost {
   return {
-    bridges: new Map(Object.entries(registry.bridges)),
-    ports: new Map(ports.map(([port, record]) => [port, guardedPort(record)])),
+    bridges: new Map(Object.entries(bridges)),
+    get isEmpty() {
+      return ports.isEmpty;
+    },
+    ports: guardedPorts(ports),
+    restricted: () => ports.namesUnder(RESTRICTED),
     untrustedPorts,
+  };
+}
+
+function guardedPorts(ports: Ports): GuardedPorts {
+  const get = (port: string) => {
+    const record = ports.get(port);
+    return record === undefined ? undefined : guardedPort(record);
+  };
+  return {
+    has: (port) => ports.has(port),
+    get,
+    keys: () => ports.keys(),
+    *values() {
+      for (const [, record] of ports) yield guardedPort(record);
+    },
+    *[Symbol.iterator]() {
+      for (const [port, record] of ports) yield [port, guardedPort(record)];
+    },
   };
 }
 

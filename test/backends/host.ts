@@ -30,6 +30,8 @@ export function hostWith(policies: Readonly<Record<string, GuardPolicy>>): Guard
         { restricted: false, form: () => '', policy: () => policy },
       ]),
     ),
+    isEmpty: Object.keys(policies).length === 0,
+    restricted: () => [],
     untrustedPorts: [],
   };
 }
