@@ -5,8 +5,6 @@ import type { Reason } from '../rules/reason.ts';
 export interface GuardedPort {
   /** Whether the policy limits what the port's frames may do in dom0: known without decoding it. */
   readonly restricted: boolean;
-  /** The same for ports whose policies differ in nothing but what is the guest's own. */
-  readonly form: () => string;
   /** Asked for only when the port's own rules are written. */
   readonly policy: () => GuardPolicy;
 }
@@ -16,7 +14,6 @@ export interface GuardedPorts extends Iterable<readonly [string, GuardedPort]> {
   has(port: string): boolean;
   get(port: string): GuardedPort | undefined;
   keys(): Iterable<string>;
-  values(): Iterable<GuardedPort>;
 }
 
 /** Everything in one network namespace that the packet filter depends on. */

@@ -1,5 +1,4 @@
 import type { GuardedHost, GuardedPort, GuardedPorts } from '../backends/backend.ts';
-import type { PolicyJson } from '../policy/serialize.ts';
 import { restrictsDom0 } from '../rules/to-dom0.ts';
 import { RESTRICTED } from './index-keys.ts';
 import type { Ports } from './ports.ts';
@@ -27,9 +26,6 @@ function guardedPorts(ports: Ports): GuardedPorts {
     has: (port) => ports.has(port),
     get,
     keys: () => ports.keys(),
-    *values() {
-      for (const [, record] of ports) yield guardedPort(record);
-    },
     *[Symbol.iterator]() {
       for (const [port, record] of ports) yield [port, guardedPort(record)];
     },
@@ -38,10 +34,5 @@ function guardedPorts(ports: Ports): GuardedPorts {
 
 function guardedPort(record: PortRecord): GuardedPort {
   const { policy } = record;
-  return { restricted: restrictsDom0(policy), form: () => formOf(policy), policy: () => policyOf(record) };
-}
-
-function formOf({ mode, roles, dhcp, peers, dom0, ipv4, ipv6 }: PolicyJson): string {
-  const families = [ipv4, ipv6].map((addresses) => (addresses === 'any' ? 'any' : addresses.length > 0));
-  return [mode, roles, dhcp, peers, dom0, ...families].join(' ');
+  return { restricted: restrictsDom0(policy), policy: () => policyOf(record) };
 }

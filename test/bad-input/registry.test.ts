@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
+import { BACKENDS } from '../../src/backends/names.ts';
 import { InputError, VifguardError } from '../../src/errors.ts';
 import { inspect } from '../../src/host/inspection.ts';
 import { refuseConflict } from '../../src/port/claims.ts';
@@ -92,7 +93,7 @@ async function use(registry: Registry): Promise<void> {
     withoutIdleBridges(registry);
     const check = { registry, port: 'vif9.0', record: OTHER };
     await refuseConflict({ ...check, isThere: async () => true, forget: async () => registry });
-    for (const { policy } of guardedHost(registry, []).ports.values()) policy();
+    for (const [, { policy }] of guardedHost(registry, []).ports) policy();
   }
   const kernel = { links: [], fdb: [], drops: new Map(), drift: [], filtered: [], untrustedPorts: [] };
   inspect({ registry, backend: 'nftables', bridgeNetfilter: false, vifs: { value: [] }, ...kernel });
@@ -148,16 +149,18 @@ for (const [file, text, problem] of BROKEN) {
   });
 }
 
-test('a record that cannot be read keeps nobody else out, but for whom it may concern', async (t) => {
-  const lab = await startLab(t, { backend: 'nftables' });
-  await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-  await lab.dom0.namespace.run('sh', ['-c', 'echo >"$(echo /run/vifguard/net-*)/ports/vif1.0.json"']);
-  const other = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.42' });
-  const { exitCode: came, stderr } = await other.online();
-  t.is(came, 0, stderr);
-  t.is((await other.offline()).exitCode, 0);
-  const rival = await lab.guest({ domid: 3, name: 'web3', ip: '192.0.2.41' });
-  const { exitCode, hotplugError } = await rival.online();
-  t.is(exitCode, 1);
-  t.regex(hotplugError ?? '', /cannot read \S+\/ports\/vif1\.0\.json/);
-});
+for (const backend of BACKENDS) {
+  test(`${backend}: a record that cannot be read keeps nobody else out, but for whom it may concern`, async (t) => {
+    const lab = await startLab(t, { backend });
+    await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    await lab.dom0.namespace.run('sh', ['-c', 'echo >"$(echo /run/vifguard/net-*)/ports/vif1.0.json"']);
+    const other = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.42' });
+    const { exitCode: came, stderr } = await other.online();
+    t.is(came, 0, stderr);
+    t.is((await other.offline()).exitCode, 0);
+    const rival = await lab.guest({ domid: 3, name: 'web3', ip: '192.0.2.41' });
+    const { exitCode, hotplugError } = await rival.online();
+    t.is(exitCode, 1);
+    t.regex(hotplugError ?? '', /cannot read \S+\/ports\/vif1\.0\.json/);
+  });
+}
