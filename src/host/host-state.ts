@@ -109,12 +109,14 @@ async function readGuards(config: HostConfig, registry: Registry): Promise<Guard
 }
 
 /** The links last: a device that goes meanwhile is missing, rather than there without its entries. */
-async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {
+async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb' | 'vlans'>> {
   const rtnetlink = await openRtnetlink();
   try {
     const bridges = await rtnetlink.links({ kind: 'bridge' });
     const fdb = await Promise.all(bridges.map(({ index }) => rtnetlink.fdb({ master: index })));
-    return { links: await rtnetlink.links(), fdb: fdb.flat() };
+    const filtersVlans = bridges.some(({ bridge }) => bridge?.vlanFiltering === true);
+    const vlans = filtersVlans ? await rtnetlink.vlans() : [];
+    return { links: await rtnetlink.links(), fdb: fdb.flat(), vlans };
   } finally {
     await rtnetlink.close();
   }
@@ -156,12 +158,15 @@ async function announcedVifs(store: StoreView): Promise<AnnouncedVif[]> {
     ]);
     return await Promise.all(
       handles.map(async (handle) => {
-        const vifname = await store.read(`backend/vif/${domid}/${handle}/vifname`);
+        const path = `backend/vif/${domid}/${handle}`;
+        const keys = ['vifname', 'hotplug-status', 'hotplug-error'].map((key) => `${path}/${key}`);
+        const [vifname, status, hotplugError = ''] = await store.readAll(keys);
         return {
           domid,
           handle,
           ...(domain === undefined ? {} : { domain }),
           ...(vifname === undefined ? {} : { vifname }),
+          ...(status === 'error' ? { hotplugError } : {}),
         };
       }),
     );

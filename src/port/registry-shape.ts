@@ -40,6 +40,7 @@ const POLICY: Shape = {
   peers: isText,
   dom0: isText,
   roles: isTexts,
+  vlan: orAbsent(isNumber),
   virtualRouters: Array.isArray,
 };
 
