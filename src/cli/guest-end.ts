@@ -92,7 +92,17 @@ function hostTexts(): PolicyTexts['host'] {
 
 /** @throws InputError when no frame goes from one to the other. */
 export function requireOneBridge(a: GuestEnd, b: GuestEnd): void {
+  if (a.policy.vlan !== b.policy.vlan)
+    throw apart(
+      a,
+      b,
+      ({ policy: { vlan } }) => `in ${vlan === undefined ? "the bridge's own VLAN" : `VLAN ${vlan}`}`,
+    );
   if (a.bridge === undefined || b.bridge === undefined || a.bridge === b.bridge) return;
-  const places = [a, b].map(({ label, bridge = '' }) => `${label} is on ${quote(bridge)}`);
-  throw new InputError(`${places.join(' and ')}: no frame goes from one to the other`);
+  throw apart(a, b, ({ bridge = '' }) => `on ${quote(bridge)}`);
+}
+
+function apart(a: GuestEnd, b: GuestEnd, place: (end: GuestEnd) => string): InputError {
+  const places = [a, b].map((end) => `${end.label} is ${place(end)}`);
+  return new InputError(`${places.join(' and ')}: no frame goes from one to the other`);
 }

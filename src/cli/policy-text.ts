@@ -17,7 +17,7 @@ const MODE_TEXT: Readonly<Record<GuardPolicy['mode'], string>> = {
 
 /** Every field of a policy, in the words of vif-guard.conf. */
 export function policyLines(policy: GuardPolicy): PolicyLine[] {
-  const { mode, mac, extraMacs, ipv4, ipv6, dhcp, peers, dom0, roles, virtualRouters } = policy;
+  const { mode, mac, extraMacs, ipv4, ipv6, dhcp, peers, dom0, roles, vlan, virtualRouters } = policy;
   return [
     line('mode', mode, MODE_TEXT[mode]),
     line(
@@ -33,6 +33,11 @@ export function policyLines(policy: GuardPolicy): PolicyLine[] {
     line('peers', peers, 'other guests of the bridge: the flag "isolated", and rules in front of it'),
     line('dom0', dom0, 'what it may send to dom0 itself'),
     line('role', words(roles), 'RA, DHCP server, queries, routing and redundancy protocols from it'),
+    line(
+      'vlan',
+      String(vlan ?? "the bridge's default"),
+      'where its bridge filters VLANs: the one it is in, untagged',
+    ),
     line(
       'vrrp',
       words(

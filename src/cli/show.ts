@@ -2,6 +2,7 @@ import { loadBackend } from '../backends/load.ts';
 import { readSettledState } from '../host/host-state.ts';
 import {
   compareFdb,
+  compareVlan,
   type FdbComparison,
   formatSetting,
   type HostState,
@@ -56,16 +57,22 @@ export async function show(
 function detailsOf(state: HostState, report: PortReport, record: PortRecord, rules: string): PortDetails {
   const layer = layerOf(state.registry, record);
   const link = state.links.find(({ name }) => name === report.port);
+  const bridge = state.links.find(({ name }) => name === report.bridge);
+  const attached = link && bridge && { ...state, link, bridge };
+  const vlan = attached && compareVlan(attached, layer);
   const names = Object.keys(layer.settings) as (keyof BridgePortSettings)[];
   return {
     ...report,
     policy: policyToJson(policyOf(record)),
-    settings: names.map((name) => ({
-      name,
-      is: formatSetting(link?.port?.[name]),
-      should: formatSetting(layer.settings[name]),
-    })),
-    fdb: link === undefined ? [] : compareFdb(state.fdb, link, layer),
+    settings: [
+      ...names.map((name) => ({
+        name,
+        is: formatSetting(link?.port?.[name]),
+        should: formatSetting(layer.settings[name]),
+      })),
+      ...(vlan === undefined ? [] : [{ name: 'vlan', ...vlan }]),
+    ],
+    fdb: attached === undefined ? [] : compareFdb(attached, layer),
     rules: rules.split('\n').filter((line) => line !== ''),
   };
 }
@@ -103,8 +110,8 @@ function comparisonTable(title: string, lines: readonly Comparison[], terminal: 
 }
 
 function fdbTable(fdb: readonly FdbComparison[], terminal: Terminal): string {
-  const lines = fdb.map(({ address, is, should }) => ({
-    name: address,
+  const lines = fdb.map(({ address, vlan, is, should }) => ({
+    name: vlan === null ? address : `${address} vlan ${vlan}`,
     is: is ?? 'none',
     should: should ?? 'none',
   }));

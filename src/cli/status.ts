@@ -45,10 +45,10 @@ function statusTable(ports: readonly PortReport[], terminal: Terminal): string {
 
 /** The cells of a row; lists have one item on a line. */
 export function statusRow(report: PortReport, terminal: Terminal): string[] {
-  const { bridge, port, mac, addresses, mode, state, drops } = report;
+  const { bridge, port, mac, addresses, mode, vlan, state, drops } = report;
   const counts = Object.entries(drops).sort(([, a], [, b]) => b - a);
   return [
-    printable(bridge),
+    vlan === null ? printable(bridge) : `${printable(bridge)} vlan ${vlan}`,
     printable(port),
     guestLabel(report),
     mac ?? '-',

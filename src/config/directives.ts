@@ -13,6 +13,7 @@ import type {
 } from '../policy/guard-policy.ts';
 import { parseAddressSet, parseGuestAddress } from '../policy/guest-address.ts';
 import { parseVirtualRouter } from '../policy/virtual-router.ts';
+import { parseVlan } from '../policy/vlan.ts';
 import { DOM0_ACCESS, LINK_LOCAL, MODES, PEERS, parseSwitch, parseWord } from '../policy/vocabulary.ts';
 import { ConfigError, readAt } from './config-error.ts';
 import { suggest } from './did-you-mean.ts';
@@ -32,6 +33,7 @@ export interface Directives {
   readonly extraMacs?: readonly MacAddress[];
   readonly roles?: readonly Role[];
   readonly virtualRouters?: readonly VirtualRouter[];
+  readonly vlan?: number;
 }
 
 /** Roles that are named as such; `vrrp` comes with its own key, as it needs a VRID and addresses. */
@@ -48,6 +50,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['ip', (value) => ({ ip: parseAddressSet(splitWords(value)) })],
   ['mac', (value) => ({ extraMacs: splitWords(value).map(parseMac) })],
   ['role', (value) => ({ roles: splitWords(value).map((word) => parseWord(word, NAMED_ROLES)) })],
+  ['vlan', (value) => ({ vlan: parseVlan(value) })],
   ['vrrp', (value) => ({ virtualRouters: [parseVirtualRouter(splitWords(value))] })],
 ]);
 
@@ -119,20 +122,42 @@ export interface VifPlace {
 }
 
 /**
- * What a domain's config says of one vif: the entry of `vifguard` at its position, and the 2008
- * form. Nothing for a vif that is not in the config's own list: one beyond its end, or one with
+ * What a domain's config says of one vif: the entry of `vifguard` at its position, `vlan=` of its spec, which
+ * xl before 4.19 does not know and leaves out, and the 2008 form. Nothing for a vif that is not in the config's own list: one beyond its end, or one with
  * another MAC than the spec at its position, was put there by `xl network-attach`.
  *
  * @throws ConfigError when the entry or the 2008 form cannot be used.
  */
 export function vifDirectives(config: XlConfig, vif: VifPlace): Directives {
-  if (specOf(config, vif) === undefined) return {};
+  const spec = specOf(config, vif);
+  if (spec === undefined) return {};
   const entry = guardEntries(config)[vif.handle];
   const directives = entry === undefined ? {} : parseDirectives(config.file, entry);
+  const vlan = vlanOf(config.file, spec, entry);
   const legacy = legacyAddresses(config);
-  if (legacy.length === 0) return directives;
   const { ip } = directives;
-  return { ...directives, ip: ip === 'any' ? ip : [...(ip ?? []), ...legacy] };
+  return {
+    ...directives,
+    ...(vlan === undefined ? {} : { vlan }),
+    ...(legacy.length === 0 ? {} : { ip: ip === 'any' ? ip : [...(ip ?? []), ...legacy] }),
+  };
+}
+
+/**
+ * The VLAN that a vif's spec and its entry say.
+ *
+ * @throws ConfigError when that of the spec is none, or when they differ: which of them held would depend on xl.
+ */
+export function vlanOf(file: string, spec: XlString, entry?: XlString): number | undefined {
+  const own = entry && parseDirectives(file, entry).vlan;
+  const field = findField(spec.text, 'vlan');
+  const text = field?.value ?? '';
+  if (field === undefined || text === '') return own;
+  const at = positionIn(spec, field.offset);
+  const vlan = readAt(file, at, () => parseVlan(text));
+  if (own === undefined || own === vlan) return vlan;
+  const problem = `vlan=${text}, and its vifguard entry says vlan=${own}`;
+  throw new ConfigError({ file, at, problem, advice: 'keep one of them' });
 }
 
 /** The spec of a vif, if it is in the config's own list. */

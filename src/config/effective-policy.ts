@@ -1,11 +1,11 @@
 import type { IpFamily, IpPrefix } from '../address/ip.ts';
 import { formatPrefix } from '../address/ip.ts';
 import { parseMac } from '../address/mac.ts';
-import { quote } from '../address/quote.ts';
 import { describeError, InputError } from '../errors.ts';
 import type { AddressSet, GuardPolicy, Mode, VirtualRouter } from '../policy/guard-policy.ts';
 import { parseAddressSet } from '../policy/guest-address.ts';
 import { virtualMacs } from '../policy/virtual-router.ts';
+import { parseVlan } from '../policy/vlan.ts';
 import type { Directives } from './directives.ts';
 import type { PolicyDefaults } from './host-config.ts';
 import { splitWords } from './vif-spec.ts';
@@ -26,17 +26,17 @@ export interface PolicySources {
 }
 
 /**
- * The policy of one vif, complete. Its addresses are those of the vif's own `ip=` and of the
+ * The policy of one vif, complete. What xenstore says of its VLAN goes before the directives. Its addresses are those of the vif's own `ip=` and of the
  * domain's directives together; `any` in either is every address, and where neither says anything
  * the mode decides: unlocked is any, locked and disabled are none.
  *
  * @throws InputError that quotes the xenstore path and the value it cannot use.
  */
 export function effectivePolicy({ path, vif, directives, defaults }: PolicySources): GuardPolicy {
-  refuseVlan(path, vif.vlan);
   const mac = readKey(`${path}/mac`, () => parseMac(vif.mac));
   const { extraMacs = [], roles = [], virtualRouters = [], ...chosen } = directives;
   const mode = chosen.mode ?? defaults.mode;
+  const vlan = readVlan(path, vif.vlan) ?? chosen.vlan;
   const addresses = joinAddresses(mode, [readIp(path, vif.ip), chosen.ip]);
   return {
     mode,
@@ -51,15 +51,13 @@ export function effectivePolicy({ path, vif, directives, defaults }: PolicySourc
     peers: chosen.peers ?? defaults.peers,
     dom0: chosen.dom0 ?? defaults.dom0,
     roles: unique([...roles, ...(virtualRouters.length > 0 ? (['vrrp'] as const) : [])]),
+    ...(vlan === undefined ? {} : { vlan }),
     virtualRouters,
   };
 }
 
-function refuseVlan(path: string, vlan: string | undefined): void {
-  if (vlan === undefined || vlan === '') return;
-  throw new InputError(
-    `${path}/vlan is ${quote(vlan)}, and this version cannot do bridge VLANs; take vlan= out of the vif spec and use a bridge for each VLAN`,
-  );
+function readVlan(path: string, vlan: string | undefined): number | undefined {
+  return vlan === undefined || vlan === '' ? undefined : readKey(`${path}/vlan`, () => parseVlan(vlan));
 }
 
 function readIp(path: string, ip: string | undefined): AddressSet | undefined {

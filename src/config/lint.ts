@@ -3,6 +3,7 @@ import { parseMac } from '../address/mac.ts';
 import { quote } from '../address/quote.ts';
 import { InputError } from '../errors.ts';
 import { parseAddressSet } from '../policy/guest-address.ts';
+import { parseVlan } from '../policy/vlan.ts';
 import { ConfigError, type Position } from './config-error.ts';
 import { nearest } from './did-you-mean.ts';
 import {
@@ -13,6 +14,7 @@ import {
   normalizeXlMac,
   parseDirectives,
   stringItems,
+  vlanOf,
 } from './directives.ts';
 import { applySetting, DEFAULT_HOST_CONFIG, type PolicyDefaults } from './host-config.ts';
 import { findField, type SpecField, splitSpec, splitWords } from './vif-spec.ts';
@@ -53,6 +55,7 @@ export function lintDomainConfig({ file, text, defaults }: DomainText): Finding[
     ...lintLegacy(config),
     ...lintEntries(config),
     ...stringItems(config, 'vif').flatMap((spec) => lintSpec(file, spec)),
+    ...lintVlans(config),
     ...lintAddressless(config, defaults),
   ].sort((a, b) => a.line - b.line || a.column - b.column);
 }
@@ -113,11 +116,7 @@ const SPEC_READERS: Readonly<Record<string, (value: string) => unknown>> = {
   mac: (value) => parseMac(normalizeXlMac(value) ?? value),
   ip: (value) => parseAddressSet(splitWords(value)),
   bridge: parseBridgeName,
-  vlan: (value) => {
-    throw new InputError(
-      `vlan=${quote(value)}: this version cannot do bridge VLANs; use a bridge for each VLAN`,
-    );
-  },
+  vlan: (value) => value === '' || parseVlan(value),
 };
 
 function lintSpecValue(file: string, at: Position, { key, value }: SpecField): Finding[] {
@@ -142,6 +141,19 @@ function lintScript(file: string, at: Position, { key, value }: SpecField): Find
       'take script= out, and set vif.default.script="vif-guard" in /etc/xen/xl.conf',
     ),
   ];
+}
+
+/** Where spec and entry are right by themselves, and differ. */
+function lintVlans(config: XlConfig): Finding[] {
+  const entries = collect(() => guardEntries(config)).value ?? [];
+  return stringItems(config, 'vif').flatMap((spec, index) => {
+    const alone = [
+      collect(() => vlanOf(config.file, spec)),
+      collect(() => entries[index] && parseDirectives(config.file, entries[index])),
+    ];
+    if (alone.some(({ findings }) => findings.length > 0)) return [];
+    return collect(() => vlanOf(config.file, spec, entries[index])).findings;
+  });
 }
 
 function lintAddressless(config: XlConfig, defaults: PolicyDefaults): Finding[] {

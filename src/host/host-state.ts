@@ -17,6 +17,7 @@ import {
   stateDirectory,
 } from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
+import { readDomainName } from '../xenstore/vif-record.ts';
 import { hasBridgeNetfilter } from './bridge-netfilter.ts';
 import type { AnnouncedVif, GuardState, HostState } from './inspection.ts';
 
@@ -121,12 +122,14 @@ async function readGuards(config: HostConfig, registry: Registry): Promise<Guard
 }
 
 /** The links last: a device that goes meanwhile is missing, rather than there without its entries. */
-async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb'>> {
+async function readKernel(): Promise<Pick<HostState, 'links' | 'fdb' | 'vlans'>> {
   const rtnetlink = await openRtnetlink();
   try {
     const bridges = await rtnetlink.links({ kind: 'bridge' });
     const fdb = await Promise.all(bridges.map(({ index }) => rtnetlink.fdb({ master: index })));
-    return { links: await rtnetlink.links(), fdb: fdb.flat() };
+    const filtersVlans = bridges.some(({ bridge }) => bridge?.vlanFiltering === true);
+    const vlans = filtersVlans ? await rtnetlink.vlans() : [];
+    return { links: await rtnetlink.links(), fdb: fdb.flat(), vlans };
   } finally {
     await rtnetlink.close();
   }
@@ -163,17 +166,20 @@ async function announcedVifs(store: StoreView): Promise<AnnouncedVif[]> {
     (await store.directory(path)).filter((name) => /^\d{1,5}$/.test(name)).map(Number);
   const ofDomain = async (domid: number) => {
     const [domain, handles] = await Promise.all([
-      store.read(`/local/domain/${domid}/name`),
+      readDomainName(store, domid),
       numbers(`backend/vif/${domid}`),
     ]);
     return await Promise.all(
       handles.map(async (handle) => {
-        const vifname = await store.read(`backend/vif/${domid}/${handle}/vifname`);
+        const path = `backend/vif/${domid}/${handle}`;
+        const keys = ['vifname', 'hotplug-status', 'hotplug-error'].map((key) => `${path}/${key}`);
+        const [vifname, status, hotplugError = ''] = await store.readAll(keys);
         return {
           domid,
           handle,
           ...(domain === undefined ? {} : { domain }),
           ...(vifname === undefined ? {} : { vifname }),
+          ...(status === 'error' ? { hotplugError } : {}),
         };
       }),
     );

@@ -3,11 +3,13 @@ import type { Drift, Drops } from '../backends/backend.ts';
 import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
+import type { BridgeVlan } from '../netlink/bridge-vlan.ts';
 import type { FdbEntry } from '../netlink/fdb.ts';
 import type { Link } from '../netlink/link.ts';
 import type { AddressSet, GuardPolicy, Mode } from '../policy/guard-policy.ts';
-import { type BridgeLayer, layerOf, settingsDiffering } from '../port/bridge-layer.ts';
+import { accessVid, type BridgeLayer, isAccess, layerOf, settingsDiffering } from '../port/bridge-layer.ts';
 import { type PortKind, type PortRecord, policyOf, type Registry } from '../port/registry.ts';
+import { attachAdvice, detachAdvice } from '../xenstore/vif-report.ts';
 import { parseGuestPort } from './guest-port.ts';
 
 /** A vif as the toolstack announced it in xenstore. */
@@ -16,6 +18,8 @@ export interface AnnouncedVif {
   readonly handle: number;
   readonly domain?: string;
   readonly vifname?: string;
+  /** Why its script failed, if it did. */
+  readonly hotplugError?: string;
 }
 
 /** What vifguard guards by its own account, and how the kernel holds it. */
@@ -29,6 +33,8 @@ export interface GuardState {
   readonly filtered: readonly string[];
   readonly links: readonly Link[];
   readonly fdb: readonly FdbEntry[];
+  /** Of all ports, if any bridge filters VLANs. */
+  readonly vlans: readonly BridgeVlan[];
   /** How the packet filter differs; undefined when bridges cannot call ip6tables, and so nothing holds. */
   readonly drift: readonly Drift[] | undefined;
   /** The host config's untrusted ports. */
@@ -70,6 +76,8 @@ export interface PortReport {
   readonly mac: string | null;
   readonly addresses: 'any' | readonly string[] | null;
   readonly mode: Mode | null;
+  /** null: the bridge's default. */
+  readonly vlan: number | null;
   readonly state: PortState;
   /** What is not as it should be, in words. */
   readonly differences: readonly string[];
@@ -95,7 +103,7 @@ export function inspect(state: HostState): Inspection {
     ...Object.keys(state.registry.bridges).flatMap((bridge) => bridgeFindings(state, bridge)),
     ...driftFindings(state),
     ...moveFindings(state),
-    ...('problem' in state.vifs ? [storeFinding(state.vifs.problem)] : []),
+    ...('problem' in state.vifs ? [storeFinding(state.vifs.problem)] : refusedFindings(state.vifs.value)),
   ];
   const guarded = ports.map(([port, record]) => reportGuarded(state, findings, port, record));
   const reports = [...unguarded.map((link) => reportUnguarded(state, findings, link)), ...sorted(guarded)];
@@ -128,6 +136,7 @@ function reportGuarded(
     mac: policy.mac,
     addresses: addressesOf(policy),
     mode: policy.mode,
+    vlan: policy.vlan ?? null,
     state: own.length > 0 ? 'drifted' : up ? 'guarded' : 'down',
     differences: own.map((finding) => differenceText(port, finding)),
     drops: state.drops.get(port) ?? {},
@@ -157,6 +166,7 @@ function reportUnguarded(state: HostState, findings: readonly Finding[], link: L
     mac: null,
     addresses: null,
     mode: null,
+    vlan: null,
     state: 'unguarded',
     differences: own.map(({ problem }) => problem),
     drops: state.drops.get(link.name) ?? {},
@@ -229,14 +239,52 @@ function portFindings(state: HostState, port: string, record: PortRecord): Findi
     const where = master === undefined ? 'on no bridge' : `on bridge ${master.name}`;
     return [finding([port, `is ${where}, should be on ${record.bridge}`], RESTART, [port])];
   }
-  return layerProblems(state.fdb, link, layerOf(state.registry, record)).map((problem) =>
+  const attached = { ...state, link, bridge: master };
+  return layerProblems(attached, layerOf(state.registry, record)).map((problem) =>
     finding([port, problem], HOST_UP, [port]),
   );
 }
 
-/** What of the bridge's settings and forwarding entries of a port is not as it should be, in words. */
-export function layerProblems(fdb: readonly FdbEntry[], link: Link, layer: BridgeLayer): string[] {
-  return [...settingProblems(link, layer), ...fdbProblems(fdb, link, layer)];
+/** A port on its bridge, as the kernel has it; `fdb` and `vlans` may be of others, too. */
+export interface AttachedLink {
+  readonly link: Link;
+  readonly bridge: Link;
+  readonly fdb: readonly FdbEntry[];
+  readonly vlans: readonly BridgeVlan[];
+}
+
+/** What of the bridge's settings, VLANs and forwarding entries of a port is not as it should be, in words. */
+export function layerProblems(attached: AttachedLink, layer: BridgeLayer): string[] {
+  return [
+    ...settingProblems(attached.link, layer),
+    ...vlanProblems(attached, layer),
+    ...fdbProblems(attached, layer),
+  ];
+}
+
+function vlanProblems(attached: AttachedLink, layer: BridgeLayer): string[] {
+  const vlan = compareVlan(attached, layer);
+  return vlan === undefined || vlan.is === vlan.should
+    ? []
+    : [`it is in VLAN ${vlan.is}, should be in ${vlan.should}`];
+}
+
+/** The VLANs of a port, as they are and as they should be; undefined where they do not matter. */
+export function compareVlan(
+  { link, bridge, vlans }: AttachedLink,
+  layer: BridgeLayer,
+): { readonly is: string; readonly should: string } | undefined {
+  const vid = accessVid(layer, bridge);
+  if (vid === undefined) return undefined;
+  const own = vlans.filter(({ port }) => port === link.index);
+  const should = vid === 0 ? 'none' : String(vid);
+  return { is: isAccess(own, vid) ? should : own.map(formatVlan).join(', ') || 'none', should };
+}
+
+/** As bridge(8) writes it. */
+function formatVlan({ first, last, pvid, untagged }: BridgeVlan): string {
+  const range = first === last ? `${first}` : `${first}-${last}`;
+  return [range, ...(pvid ? ['PVID'] : []), untagged ? 'untagged' : 'tagged'].join(' ');
 }
 
 function settingProblems({ port = {} }: Link, { settings }: BridgeLayer): string[] {
@@ -254,22 +302,31 @@ export function formatSetting(value: BridgePortSettings[keyof BridgePortSettings
 /** A forwarding entry of a port, as it is (null: there is none) and as it should be. */
 export interface FdbComparison {
   readonly address: string;
+  /** null: for a bridge that does not filter VLANs. */
+  readonly vlan: number | null;
   readonly is: FdbEntry['state'] | null;
   /** null: there should be none. `dynamic` may come and go. */
   readonly should: 'static' | 'dynamic' | null;
 }
 
-/** A port that learns may hold what it has learned; any other its pinned MACs alone. */
-export function compareFdb(fdb: readonly FdbEntry[], link: Link, layer: BridgeLayer): FdbComparison[] {
-  const entries = new Map(guestEntries(fdb, link).map(({ address, state }) => [address, state]));
+/**
+ * A port that learns may hold what it has learned; any other its pinned MACs alone. Where a bridge filters VLANs,
+ * an entry counts in its own; without, the kernel looks for those of none.
+ */
+export function compareFdb({ link, bridge, fdb }: AttachedLink, layer: BridgeLayer): FdbComparison[] {
+  const entries = guestEntries(fdb, link);
+  const vlan = accessVid(layer, bridge) || null;
   const pinned: readonly string[] = layer.pinned;
-  const others = [...entries].filter(([address]) => !pinned.includes(address));
+  const stateOf = (mac: string) =>
+    entries.find((entry) => entry.address === mac && (entry.vlan ?? null) === vlan)?.state ?? null;
+  const others = entries.filter(({ address }) => !pinned.includes(address));
   return [
-    ...pinned.map((address) => ({ address, is: entries.get(address) ?? null, should: 'static' as const })),
-    ...others.map(([address, is]) => ({
-      address,
-      is,
-      should: layer.settings.learning && is === 'dynamic' ? ('dynamic' as const) : null,
+    ...pinned.map((address) => ({ address, vlan, is: stateOf(address), should: 'static' as const })),
+    ...others.map((entry) => ({
+      address: entry.address,
+      vlan: entry.vlan ?? null,
+      is: entry.state,
+      should: layer.settings.learning && entry.state === 'dynamic' ? ('dynamic' as const) : null,
     })),
   ];
 }
@@ -282,14 +339,15 @@ function guestEntries(fdb: readonly FdbEntry[], link: Link): FdbEntry[] {
   );
 }
 
-function fdbProblems(fdb: readonly FdbEntry[], link: Link, layer: BridgeLayer): string[] {
-  return compareFdb(fdb, link, layer)
+function fdbProblems(attached: AttachedLink, layer: BridgeLayer): string[] {
+  return compareFdb(attached, layer)
     .filter(({ is, should }) => is !== should)
-    .map(({ address, is, should }) => {
-      if (is === null) return `${address} has no ${should} FDB entry`;
+    .map(({ address, vlan, is, should }) => {
+      const where = vlan === null ? '' : ` in VLAN ${vlan}`;
+      if (is === null) return `${address} has no ${should} FDB entry${where}`;
       return should === null
-        ? `${address} has a ${is} FDB entry, should have none`
-        : `${address} has a ${is} FDB entry, should have a ${should} one`;
+        ? `${address} has a ${is} FDB entry${where}, should have none`
+        : `${address} has a ${is} FDB entry${where}, should have a ${should} one`;
     });
 }
 
@@ -302,7 +360,30 @@ function bridgeFindings(state: HostState, name: string): Finding[] {
   }
   const problem = 'nf_call_ip6tables is off, should be on: its guests lose IPv6';
   const calls = !state.bridgeNetfilter || bridge.bridge?.nfCallIp6tables === true;
-  return [...(calls ? [] : [finding([name, problem], HOST_UP, ports)]), ...isolatedUplinks(state, bridge)];
+  return [
+    ...(calls ? [] : [finding([name, problem], HOST_UP, ports)]),
+    ...mixedVlans(state, bridge),
+    ...isolatedUplinks(state, bridge),
+  ];
+}
+
+/** The bridges that do not filter VLANs any more, with the ports that are in one. */
+export function bridgesMixingVlans({ registry, links }: Pick<GuardState, 'registry' | 'links'>) {
+  const inVlans = [...registry.ports].filter(([, { policy }]) => policy.vlan !== undefined);
+  return links
+    .filter(({ bridge }) => bridge?.vlanFiltering === false)
+    .map((bridge) => ({
+      bridge,
+      ports: inVlans.flatMap(([port, record]) => (record.bridge === bridge.name ? [port] : [])),
+    }))
+    .filter(({ ports }) => ports.length > 0);
+}
+
+function mixedVlans(state: HostState, { index, name }: Link): Finding[] {
+  const problem = 'vlan_filtering is off, should be on: its VLANs are one';
+  return bridgesMixingVlans(state)
+    .filter(({ bridge }) => bridge.index === index)
+    .map(({ ports }) => finding([name, problem], HOST_UP, ports));
 }
 
 /** Isolated ports do not reach each other. */
@@ -362,6 +443,17 @@ function storeFinding(problem: string): Finding {
     ['xenstored', `${problem}: an unguarded vif with a vifname goes unseen`],
     'run "systemctl start xenstored"',
   );
+}
+
+/** What a refused "xl network-attach" leaves: it is closed, and would make the guest's next reboot fail. */
+function refusedFindings(vifs: readonly AnnouncedVif[]): Finding[] {
+  return vifs.flatMap(({ domid, handle, domain, hotplugError }) => {
+    if (hotplugError === undefined) return [];
+    const remedy = detachAdvice({ domid, handle });
+    const [reason] = hotplugError.split(`; ${attachAdvice({ domid, handle })}`);
+    const owner = domain ?? `domain ${domid}`;
+    return [finding([`vif${domid}.${handle}`, `left over of ${owner}, refused: ${reason}`], remedy)];
+  });
 }
 
 /** @param ports those that it weakens; none unless told. */

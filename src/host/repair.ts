@@ -4,7 +4,7 @@ import { joinBridge, layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { finishMove } from './backend-move.ts';
-import { type GuardState, layerProblems, portsWithoutRecord } from './inspection.ts';
+import { bridgesMixingVlans, type GuardState, layerProblems, portsWithoutRecord } from './inspection.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -25,6 +25,7 @@ export async function repair(repair: Repair): Promise<string[]> {
     ...(await closePortsWithoutRecord(repair)),
     ...(await writeTables(repair)),
     ...(await callIp6tables(repair)),
+    ...(await filterVlans(repair)),
     ...(await finishMove(repair)),
     ...(await restoreLayers(repair)),
   ];
@@ -61,6 +62,19 @@ export async function callIp6tables({
   return bridges.map(({ name }) => `${name}: nf_call_ip6tables switched on`);
 }
 
+/** Ports that are in a VLAN came to a bridge that filtered them. */
+export async function filterVlans({
+  rtnetlink,
+  state,
+}: {
+  readonly rtnetlink: Rtnetlink;
+  readonly state: Pick<GuardState, 'registry' | 'links'>;
+}): Promise<string[]> {
+  const bridges = bridgesMixingVlans(state).map(({ bridge }) => bridge);
+  for (const { index } of bridges) await rtnetlink.setBridge(index, { vlanFiltering: true });
+  return bridges.map(({ name }) => `${name}: vlan_filtering switched on`);
+}
+
 async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
   const { registry, links } = state;
   const done: string[] = [];
@@ -69,8 +83,12 @@ async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
     const bridge = links.find((link) => link.name === record.bridge);
     const layer = layerOf(registry, record);
     if (port === undefined || bridge === undefined || port.master !== bridge.index) continue;
-    if (layerProblems(state.fdb, port, layer).length === 0) continue;
-    await joinBridge(rtnetlink, { port: { ...port, joined: true }, bridge: bridge.index, layer });
+    if (layerProblems({ ...state, link: port, bridge }, layer).length === 0) continue;
+    await joinBridge(rtnetlink, {
+      port: { ...port, joined: true },
+      bridge: (await rtnetlink.link(record.bridge)) ?? bridge,
+      layer,
+    });
     done.push(`${name}: bridge settings and forwarding entries restored`);
   }
   return done;

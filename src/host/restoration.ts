@@ -2,7 +2,7 @@ import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from '../port/bridge-layer.ts';
 import type { PortRecord, Registry } from '../port/registry.ts';
-import { layerProblems } from './inspection.ts';
+import { type AttachedLink, layerProblems } from './inspection.ts';
 
 /** What has to be done to put something right. */
 export interface Restoration {
@@ -32,7 +32,7 @@ export async function restorationOf(attached: AttachedPort): Promise<Restoration
   // Another device, which waits for its own event; or nothing to be put on.
   if (link.index !== index || bridge?.kind !== 'bridge') return undefined;
   return link.master === bridge.index
-    ? await layering(attached, record, link)
+    ? await layering(attached, record, { link, bridge })
     : joining(attached, record, link, bridge);
 }
 
@@ -72,7 +72,7 @@ function joining(
       const layer = layerOf(registry, record);
       await joinBridge(rtnetlink, {
         port: { index, name: port, joined: false },
-        bridge: bridge.index,
+        bridge,
         layer,
       });
       await rtnetlink.setLink(index, { up: isUp(record) });
@@ -83,12 +83,13 @@ function joining(
 async function layering(
   { rtnetlink, registry, port, index }: AttachedPort,
   record: PortRecord,
-  link: Link,
+  { link, bridge }: Pick<AttachedLink, 'link' | 'bridge'>,
 ): Promise<Restoration | undefined> {
   const layer = layerOf(registry, record);
-  const problems = layerProblems(await rtnetlink.fdb({ port: index }), link, layer);
+  const vlans = bridge.bridge?.vlanFiltering === true ? await rtnetlink.vlans(index) : [];
+  const attached = { link, bridge, fdb: await rtnetlink.fdb({ port: index }), vlans };
+  const problems = layerProblems(attached, layer);
   if (problems.length === 0) return undefined;
-  const { master: bridge = 0 } = link;
   return {
     text: `${port}: ${problems.join('; ')}; restored`,
     opens: false,

@@ -7,7 +7,13 @@ import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import { parseVifPath, readVifRecord, type VifRecord } from '../xenstore/vif-record.ts';
-import { changeVif, replaceEntries, writeHotplugError, writeHotplugStatus } from '../xenstore/vif-report.ts';
+import {
+  attachAdvice,
+  changeVif,
+  replaceEntries,
+  writeHotplugError,
+  writeHotplugStatus,
+} from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
 import type { Means } from './means.ts';
 import { foreignNetns, runInNetns, sendToNetns } from './netns.ts';
@@ -48,8 +54,7 @@ export async function online(
 /** xl undoes a create that fails, but keeps a device that was attached: the guest's next reboot would fail. */
 function withAdvice({ kind, backendPath }: HotplugEvent, cause: unknown): unknown {
   if (kind === 'tap' || !(cause instanceof VifguardError)) return cause;
-  const { domid, handle } = parseVifPath(backendPath);
-  const advice = `after "xl network-attach" run "xl network-detach ${domid} ${handle}"`;
+  const advice = attachAdvice(parseVifPath(backendPath));
   return new VifguardError(`${describeError(cause)}; ${advice}`, { cause });
 }
 

@@ -21,16 +21,21 @@ const NLA_TYPE_MASK = 0x3fff;
  * @throws MalformedMessageError when an attribute does not lie inside `bytes`.
  */
 export function parseAttributes(bytes: Buffer): Attributes {
-  const attributes = new Map<number, Buffer>();
+  return new Map(parseAttributeList(bytes).map(({ type, value }) => [type, value]));
+}
+
+/** The same in their order, where one type may come several times. @throws MalformedMessageError */
+export function parseAttributeList(bytes: Buffer): { readonly type: number; readonly value: Buffer }[] {
+  const attributes: { type: number; value: Buffer }[] = [];
   for (let at = 0; at < bytes.length; ) {
     if (bytes.length - at < HEADER_BYTES) throw malformed(bytes, at, 'no room for a header');
     const length = bytes.readUInt16LE(at);
     if (length < HEADER_BYTES) throw malformed(bytes, at, `a length of ${length}`);
     if (length > bytes.length - at) throw malformed(bytes, at, `a length of ${length}, past the end`);
-    attributes.set(
-      bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK,
-      bytes.subarray(at + HEADER_BYTES, at + length),
-    );
+    attributes.push({
+      type: bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK,
+      value: bytes.subarray(at + HEADER_BYTES, at + length),
+    });
     at += align(length);
   }
   return attributes;

@@ -9,6 +9,8 @@ export interface BridgeAttributes {
   /** 0 off, 1 in the kernel, 2 in user space. */
   stpState: number;
   vlanFiltering: boolean;
+  /** The VLAN that a new port gets; 0 none. Absent in a kernel without VLAN filtering. */
+  vlanDefaultPvid: number;
   groupFwdMask: number;
   /** 0 never a multicast router, 1 when queries are seen, 2 always. */
   mcastRouter: number;
@@ -32,4 +34,5 @@ export const BRIDGE: Fields<BridgeAttributes> = {
   nfCallIptables: flag(36),
   nfCallIp6tables: flag(37),
   nfCallArptables: flag(38),
+  vlanDefaultPvid: u16(39),
 };

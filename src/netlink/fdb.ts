@@ -18,11 +18,13 @@ export interface FdbEntry {
   readonly externLearned: boolean;
 }
 
-/** Which entry is meant: bridges keep at most one for an address. */
+/** Which entry is meant: bridges keep at most one for an address in each VLAN. */
 export interface FdbKey {
   /** The index of the port. */
   readonly port: number;
   readonly address: MacAddress;
+  /** Unless told, all VLANs of the port, and the entry that is for a bridge without VLANs. */
+  readonly vlan?: number;
 }
 
 export interface FdbFilter {
@@ -51,13 +53,17 @@ const IFLA_MASTER = u32(10);
  * The payload of an RTM_NEWNEIGH or RTM_DELNEIGH for a static entry of the bridge: sticky, or the first
  * frame from that address at a port that learns would take it there (br_fdb_update() in net/bridge/br_fdb.c).
  */
-export function fdbChange({ port, address }: FdbKey): Buffer {
+export function fdbChange({ port, address, vlan }: FdbKey): Buffer {
   const header = Buffer.alloc(NDMSG_BYTES);
   header.writeUInt8(AF_BRIDGE, 0);
   header.writeInt32LE(port, 4);
   header.writeUInt16LE(NUD_NOARP, 8);
   header.writeUInt8(NTF_MASTER | NTF_STICKY, 10);
-  return Buffer.concat([header, bytesAttribute(NDA_LLADDR, macBytes(address))]);
+  return Buffer.concat([
+    header,
+    bytesAttribute(NDA_LLADDR, macBytes(address)),
+    ...(vlan === undefined ? [] : [NDA_VLAN.write(vlan)]),
+  ]);
 }
 
 /** The payload of an RTM_GETNEIGH that dumps: an ifinfomsg (rtnl_fdb_dump() in net/core/rtnetlink.c). */

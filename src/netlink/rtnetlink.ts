@@ -2,6 +2,14 @@ import { VifguardError } from '../errors.ts';
 import { bytesAttribute } from './attributes.ts';
 import type { BridgeAttributes } from './bridge.ts';
 import { IFLA_BRPORT_FLUSH } from './bridge-port.ts';
+import {
+  accessVlan,
+  type BridgeVlan,
+  parseBridgeVlans,
+  type VlanKey,
+  vlanDeletion,
+  vlanDumpQuery,
+} from './bridge-vlan.ts';
 import { errnoName, NetlinkError } from './error.ts';
 import { type FdbEntry, type FdbFilter, type FdbKey, fdbChange, fdbDumpQuery, parseFdbEntry } from './fdb.ts';
 import {
@@ -52,6 +60,11 @@ export interface Rtnetlink {
   deleteFdb(key: FdbKey): Promise<void>;
   /** Removes what the port has learned; static and permanent entries stay. */
   flushFdb(port: number): Promise<void>;
+  /** The VLANs of a port or bridge, or of all; none where the kernel has no VLAN filtering. */
+  vlans(port?: number): Promise<BridgeVlan[]>;
+  /** Makes a VLAN that of the port's untagged frames, both ways; the one before stays, for tagged ones. */
+  setAccessVlan(key: VlanKey): Promise<void>;
+  deleteVlans(vlans: BridgeVlan): Promise<void>;
   /** Closes the socket when the calls under way are through. */
   close(): Promise<void>;
 }
@@ -87,6 +100,9 @@ const RTM_GETLINK = 18;
 const RTM_NEWNEIGH = 28;
 const RTM_DELNEIGH = 29;
 const RTM_GETNEIGH = 30;
+const RTM_NEWVLAN = 112;
+const RTM_DELVLAN = 113;
+const RTM_GETVLAN = 114;
 
 /** What a request is for, in the words of the error it may end in. */
 interface Purpose {
@@ -157,6 +173,22 @@ class TransportRtnetlink implements Rtnetlink {
     const request = { type: RTM_DELNEIGH, flags: 0, payload: fdbChange(key) };
     const operation = `delete the FDB entry ${key.address} of`;
     await unless('ENOENT', this.#ask({ operation, interface: this.#nameOf(key.port) }, request));
+  }
+
+  async vlans(port?: number): Promise<BridgeVlan[]> {
+    const request = { type: RTM_GETVLAN, flags: 0, payload: vlanDumpQuery(port) };
+    const data = await unless('EOPNOTSUPP', this.#askAll({ operation: 'list VLANs' }, request));
+    return ofType(data ?? [], RTM_NEWVLAN).flatMap((reply) => parseBridgeVlans(reply.payload));
+  }
+
+  async setAccessVlan(key: VlanKey): Promise<void> {
+    const purpose = { operation: `make VLAN ${key.vid} that of`, interface: this.#nameOf(key.port) };
+    await this.#ask(purpose, { type: RTM_NEWVLAN, flags: 0, payload: accessVlan(key) });
+  }
+
+  async deleteVlans(vlans: BridgeVlan): Promise<void> {
+    const purpose = { operation: `delete VLAN ${vlans.first} of`, interface: this.#nameOf(vlans.port) };
+    await this.#ask(purpose, { type: RTM_DELVLAN, flags: 0, payload: vlanDeletion(vlans) });
   }
 
   close(): Promise<void> {

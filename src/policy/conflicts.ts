@@ -19,7 +19,7 @@ export interface Owner {
 
 export interface Claim {
   readonly owner: Owner;
-  /** The bridge, as in the vif spec; link-local addresses and VRIDs have a meaning in one only. */
+  /** The bridge, and its VLAN if it has one; link-local addresses and VRIDs have a meaning in one only. */
   readonly segment: string;
   readonly policy: GuardPolicy;
 }

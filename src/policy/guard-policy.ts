@@ -50,6 +50,8 @@ export interface GuardPolicy {
   readonly peers: Peers;
   readonly dom0: Dom0Access;
   readonly roles: readonly Role[];
+  /** The VLAN of its untagged frames on a bridge that filters VLANs; absent: the bridge's default. */
+  readonly vlan?: number;
   /** Which of `extraMacs`, `ipv4` and `ipv6` are virtual ones. Empty without the role `vrrp`. */
   readonly virtualRouters: readonly VirtualRouter[];
 }

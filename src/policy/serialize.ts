@@ -4,6 +4,7 @@ import { quote } from '../address/quote.ts';
 import { describeError, InputError } from '../errors.ts';
 import type { AddressSet, GuardPolicy, VirtualRouter } from './guard-policy.ts';
 import { parseVirtualRouter } from './virtual-router.ts';
+import { parseVlan } from './vlan.ts';
 import { DOM0_ACCESS, LINK_LOCAL, MODES, PEERS, parseWord, ROLES } from './vocabulary.ts';
 
 /** A GuardPolicy in plain JSON, as the state file holds it; addresses are text. */
@@ -18,6 +19,7 @@ export interface PolicyJson {
   readonly peers: string;
   readonly dom0: string;
   readonly roles: readonly string[];
+  readonly vlan?: number;
   readonly virtualRouters: readonly { readonly id: number; readonly addresses: readonly string[] }[];
 }
 
@@ -53,6 +55,7 @@ export function policyFromJson(json: unknown): GuardPolicy {
       throw new InputError(`stored policy, field ${name}: ${describeError(error)}`, { cause: error });
     }
   };
+  const vlan = read('vlan', decodeVlan);
   return {
     mode: read('mode', (value) => parseWord(text(value), MODES)),
     mac: read('mac', decodeMac),
@@ -64,6 +67,7 @@ export function policyFromJson(json: unknown): GuardPolicy {
     peers: read('peers', (value) => parseWord(text(value), PEERS)),
     dom0: read('dom0', (value) => parseWord(text(value), DOM0_ACCESS)),
     roles: read('roles', (value) => array(value).map((role) => parseWord(text(role), ROLES))),
+    ...(vlan === undefined ? {} : { vlan }),
     virtualRouters: read('virtualRouters', (value) => array(value).map(decodeRouter)),
   };
 }
@@ -87,6 +91,12 @@ function decodeRouter(value: unknown): VirtualRouter {
     throw new InputError('a virtual router has an id and addresses');
   }
   return parseVirtualRouter([decodeVrid(value.id), ...array(value.addresses).map(text)]);
+}
+
+function decodeVlan(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number') return parseVlan(String(value));
+  throw new InputError(`VLAN ${show(value)} should be a number`);
 }
 
 function decodeVrid(value: unknown): string {
@@ -133,6 +143,7 @@ export function policyToXenstore(policy: GuardPolicy): Record<string, string> {
     peers: policy.peers,
     dom0: policy.dom0,
     role: joinWords(policy.roles),
+    vlan: policy.vlan === undefined ? '' : String(policy.vlan),
     vrrp: joinWords(
       policy.virtualRouters.map(({ id, addresses }) => [id, ...addresses.map(formatPrefix)].join(',')),
     ),

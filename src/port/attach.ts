@@ -74,7 +74,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   const twin = twinOf(found.registry, found.entry);
   await joinBridge(rtnetlink, {
     port: { index: port.index, name, joined },
-    bridge: bridge.index,
+    bridge,
     layer: bridgeLayer(policy, twin !== undefined),
   });
   if (twin !== undefined) await openTwin(attachment, twin, bridge);
@@ -179,7 +179,7 @@ async function openTwin({ rtnetlink, policy }: Attachment, twin: string, bridge:
   if (port === undefined) return;
   await joinBridge(rtnetlink, {
     port: { index: port.index, name: twin, joined: port.master === bridge.index },
-    bridge: bridge.index,
+    bridge,
     layer: bridgeLayer(policy, true),
   });
 }

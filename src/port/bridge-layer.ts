@@ -1,6 +1,8 @@
 import { type MacAddress, parseMac } from '../address/mac.ts';
-import { VifguardError } from '../errors.ts';
+import { quote } from '../address/quote.ts';
+import { InputError, VifguardError } from '../errors.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
+import type { BridgeVlan } from '../netlink/bridge-vlan.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
@@ -11,6 +13,11 @@ export interface BridgeLayer {
   readonly settings: Partial<BridgePortSettings>;
   /** MACs with a static FDB entry on the port. */
   readonly pinned: readonly MacAddress[];
+  /**
+   * The one VLAN that the port is in, where the bridge filters VLANs; `default`: the one that the bridge gives.
+   * Absent: whatever it is in, which is how an open port gets a trunk.
+   */
+  readonly vlan?: number | 'default';
 }
 
 /** Every reserved group, 01:80:c2:00:00:03 to :0f, is forwarded: into PREROUTING, where it is dropped. */
@@ -23,7 +30,9 @@ const ALL_GROUPS = 0xfff8;
  *   of them only, so both learn, and the filter alone pins the MAC. So do ports with virtual MACs.
  */
 export function bridgeLayer(policy: GuardPolicy, twin: boolean): BridgeLayer {
-  if (policy.mode === 'unlocked') return { settings: PLAIN, pinned: [] };
+  const { vlan } = policy;
+  if (policy.mode === 'unlocked')
+    return { settings: PLAIN, pinned: [], ...(vlan === undefined ? {} : { vlan }) };
   const learns = twin || policy.virtualRouters.length > 0;
   return {
     settings: {
@@ -44,6 +53,7 @@ export function bridgeLayer(policy: GuardPolicy, twin: boolean): BridgeLayer {
       groupFwdMask: ALL_GROUPS,
     },
     pinned: learns ? [] : [policy.mac, ...policy.extraMacs],
+    vlan: vlan ?? 'default',
   };
 }
 
@@ -73,25 +83,71 @@ export interface Membership {
     /** Whether it is on that bridge already. */
     readonly joined: boolean;
   };
-  /** The index of the bridge. */
-  readonly bridge: number;
+  readonly bridge: Link;
   readonly layer: BridgeLayer;
 }
 
 /**
+ * The VLAN that a port should be in, and no other; 0 is none. Undefined when the bridge does not filter
+ * VLANs, and when it may be in any.
+ */
+export function accessVid({ vlan }: BridgeLayer, { bridge = {} }: Link): number | undefined {
+  if (bridge.vlanFiltering !== true) return undefined;
+  return vlan === 'default' ? bridge.vlanDefaultPvid : vlan;
+}
+
+/** Whether the VLANs of a port are that one, untagged. */
+export function isAccess(vlans: readonly BridgeVlan[], vid: number): boolean {
+  const [vlan, ...more] = vlans;
+  if (vlan === undefined) return vid === 0;
+  return more.length === 0 && vlan.first === vid && vlan.last === vid && vlan.pvid && vlan.untagged;
+}
+
+/**
  * Puts a port that is down on its bridge, or sets one right that is there. Stale learned FDB entries,
- * which `locked` would honour, go, and static ones come.
+ * which `locked` would honour, go, and static ones come, for its VLAN and for a bridge without VLANs.
  *
- * @throws VifguardError when the kernel took a setting without keeping it, as one that is too old does.
+ * @throws InputError when the port is to be in a VLAN, and the bridge does not filter VLANs; VifguardError
+ *   when the kernel took a setting without keeping it, as one that is too old does.
  */
 export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: Membership): Promise<void> {
   const { index } = port;
-  await rtnetlink.setLink(index, { ...(port.joined ? {} : { master: bridge }), port: layer.settings });
+  refuseUnfiltered(bridge, layer);
+  const vid = accessVid(layer, bridge);
+  await rtnetlink.setLink(index, { ...(port.joined ? {} : { master: bridge.index }), port: layer.settings });
   const link = await rtnetlink.link(port.name);
   if (link !== undefined) refuseUnkept(link, layer);
+  if (vid !== undefined) await joinVlan(rtnetlink, index, vid);
   await rtnetlink.flushFdb(index);
   if (link !== undefined && port.joined) await unpin(rtnetlink, link, layer.pinned);
   for (const address of layer.pinned) await rtnetlink.replaceFdb({ port: index, address });
+}
+
+/** The bridge has put the port in its default VLAN; `locked` drops what comes until its MACs are pinned in the new one. */
+async function joinVlan(rtnetlink: Rtnetlink, port: number, vid: number): Promise<void> {
+  if (isAccess(await rtnetlink.vlans(port), vid)) return;
+  if (vid !== 0) await rtnetlink.setAccessVlan({ port, vid });
+  const others = (await rtnetlink.vlans(port)).filter(({ first }) => first !== vid);
+  for (const vlans of others) await leaveVlans(rtnetlink, vlans);
+}
+
+/** Static FDB entries would stay, and nobody can delete them once the port is out of their VLAN. */
+async function leaveVlans(rtnetlink: Rtnetlink, vlans: BridgeVlan): Promise<void> {
+  const { port, first, last } = vlans;
+  for (const { address, vlan, state } of await rtnetlink.fdb({ port })) {
+    if (vlan === undefined || vlan < first || vlan > last || state === 'permanent') continue;
+    await rtnetlink.deleteFdb({ port, address: parseMac(address), vlan });
+  }
+  await rtnetlink.deleteVlans(vlans);
+}
+
+function refuseUnfiltered({ name, bridge = {} }: Link, { vlan }: BridgeLayer): void {
+  if (typeof vlan !== 'number' || bridge.vlanFiltering === true) return;
+  throw new InputError(
+    bridge.vlanDefaultPvid === undefined
+      ? `VLAN ${vlan} cannot be: this kernel's bridges do not filter VLANs (CONFIG_BRIDGE_VLAN_FILTERING)`
+      : `VLAN ${vlan} cannot be: bridge ${quote(name)} does not filter VLANs; run "ip link set ${name} type bridge vlan_filtering 1"`,
+  );
 }
 
 /** Takes away entries of an earlier policy's, or of somebody else's, but for the port's own address. */

@@ -55,8 +55,9 @@ async function guardBy({ rtnetlink, config, directory, port, before, after }: Po
   });
   const link = await rtnetlink.link(port);
   if (link === undefined) return;
-  const { index, master: bridge } = link;
-  if (bridge !== undefined) {
+  const { index, master } = link;
+  const bridge = await rtnetlink.link(after.bridge);
+  if (bridge !== undefined && master === bridge.index) {
     const layer = layerOf(registry, after);
     await joinBridge(rtnetlink, { port: { index, name: port, joined: true }, bridge, layer });
   }

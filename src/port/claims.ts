@@ -50,10 +50,11 @@ function* lazily(entries: readonly (readonly [string, PortRecord])[]): Iterable<
 }
 
 function claimOf(port: string, record: PortRecord): Claim {
+  const policy = policyOf(record);
   const domain = record.domain === undefined ? `domain ${record.domid}` : plainDomainName(record.domain);
   return {
     owner: { port, identity: `${domain}/${record.handle}`, label: ownerLabel(port, record) },
-    segment: record.bridge,
-    policy: policyOf(record),
+    segment: [record.bridge, ...(policy.vlan === undefined ? [] : [policy.vlan])].join(' VLAN '),
+    policy,
   };
 }

@@ -116,10 +116,11 @@ async function giveBack(rtnetlink: Rtnetlink, registry: Registry, gone: PortReco
   const sharing = [...registry.ports.under(macKey(mac))].filter(([, { policy }]) => policy.mac === mac);
   for (const [name, record] of sharing) {
     const link = await rtnetlink.link(name);
-    if (link?.master === undefined) continue;
+    const bridge = await rtnetlink.link(record.bridge);
+    if (link === undefined || bridge === undefined || link.master !== bridge.index) continue;
     await joinBridge(rtnetlink, {
       port: { index: link.index, name, joined: true },
-      bridge: link.master,
+      bridge,
       layer: layerOf(registry, record),
     });
   }

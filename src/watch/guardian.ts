@@ -5,7 +5,7 @@ import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import { LOCK_OPTIONS, readGuardState } from '../host/host-state.ts';
 import { isOutdated, reloadPolicies } from '../host/reload.ts';
-import { callIp6tables, repair } from '../host/repair.ts';
+import { callIp6tables, filterVlans, repair } from '../host/repair.ts';
 import { restorationOf } from '../host/restoration.ts';
 import { PUBLISHED } from '../hotplug/vif.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
@@ -190,7 +190,8 @@ export class Guardian {
       const { bridgeNetfilter } = await loadBackend(registry.backend);
       const link = await rtnetlink.link(name);
       const links = link === undefined ? [] : [link];
-      return await callIp6tables({ rtnetlink, state: { registry, links, bridgeNetfilter } });
+      const state = { registry, links, bridgeNetfilter };
+      return [...(await callIp6tables({ rtnetlink, state })), ...(await filterVlans({ rtnetlink, state }))];
     });
   }
 

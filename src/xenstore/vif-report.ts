@@ -1,5 +1,16 @@
 import type { StoreView, XenstoreClient } from './client.ts';
 import { XenstoreError } from './error.ts';
+import type { VifPath } from './vif-record.ts';
+
+/** What to do about a vif that xl keeps though its script failed. */
+export function detachAdvice({ domid, handle }: VifPath): string {
+  return `run "xl network-detach ${domid} ${handle}"`;
+}
+
+/** The same at the end of a `hotplug-error`: xl undoes a create, but keeps a device that was attached. */
+export function attachAdvice(vif: VifPath): string {
+  return `after "xl network-attach" ${detachAdvice(vif)}`;
+}
 
 /** Characters of a `hotplug-error`: one sentence, far below what a xenstore message takes. */
 const LONGEST_ERROR = 1_000;

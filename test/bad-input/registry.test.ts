@@ -95,7 +95,15 @@ async function use(registry: Registry): Promise<void> {
     await refuseConflict({ ...check, isThere: async () => true, forget: async () => registry });
     for (const [, { policy }] of guardedHost(registry, []).ports) policy();
   }
-  const kernel = { links: [], fdb: [], drops: new Map(), drift: [], filtered: [], untrustedPorts: [] };
+  const kernel = {
+    links: [],
+    fdb: [],
+    vlans: [],
+    drops: new Map(),
+    drift: [],
+    filtered: [],
+    untrustedPorts: [],
+  };
   inspect({ registry, backend: 'nftables', bridgeNetfilter: false, vifs: { value: [] }, ...kernel });
 }
 

@@ -224,6 +224,26 @@ for (const [name, change] of Object.entries(OTHERS)) {
   });
 }
 
+test('check names what a refused "xl network-attach" leaves, and how it goes', async (t) => {
+  const lab = await labWithGuest(t, 'xtables');
+  const refused = await lab.guest({ domid: 1, handle: 1, name: 'web1', ip: '192.0.2.300' });
+  t.is((await refused.online()).exitCode, 1);
+  const { exitCode, stdout } = await vifguard(lab, ['check']);
+  t.is(exitCode, 1);
+  t.regex(
+    stdout,
+    /^vif1\.1: left over of web1, refused: backend\/vif\/1\/1\/ip: "192\.0\.2\.300" is not [^;]*; [^;]*; run "xl network-detach 1 1"$/,
+  );
+  const { ports } = await vifguardJson<{ ports: { port: string; state: string }[] }>(lab, 'status');
+  t.deepEqual(
+    ports.map(({ port, state }) => [port, state]),
+    [['vif1.0', 'guarded']],
+  );
+  t.is((await refused.offline()).exitCode, 0);
+  await refused.forget();
+  t.deepEqual(problems(await checkOf(lab)), []);
+});
+
 for (const backend of BACKENDS) {
   test(`${backend}: check is clean with guests of every kind of policy, and after each of them has left`, async (t) => {
     const lab = await startLab(t, { backend, bridges: ['xenbr0', 'xenbr1'] });

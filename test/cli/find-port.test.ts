@@ -4,7 +4,7 @@ import type { PortReport } from '../../src/host/inspection.ts';
 
 function report(port: string, domain: string | null, domid: number, handle: number): PortReport {
   const kind = port.endsWith('-emu') ? 'tap' : 'vif';
-  const unknown = { mac: null, addresses: null, mode: null, differences: [], drops: {} };
+  const unknown = { mac: null, addresses: null, mode: null, vlan: null, differences: [], drops: {} };
   return { ...unknown, port, bridge: 'xenbr0', kind, domain, domid, handle, state: 'guarded' };
 }
 

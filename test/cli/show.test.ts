@@ -57,7 +57,7 @@ for (const backend of BACKENDS)
       details.settings.filter(({ is, should }) => is !== should),
       [{ name: 'locked', is: 'off', should: 'on' }],
     );
-    t.deepEqual(details.fdb, [{ address: '00:16:3e:00:02:00', is: null, should: 'static' }]);
+    t.deepEqual(details.fdb, [{ address: '00:16:3e:00:02:00', vlan: null, is: null, should: 'static' }]);
     t.true(details.rules.some((line) => listed.test(line)));
     t.is(details.differences.length, 3);
   });

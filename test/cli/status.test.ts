@@ -60,6 +60,7 @@ for (const backend of BACKENDS) {
         mac: '00:16:3e:00:01:00',
         addresses: ['192.0.2.41', '2001:db8:0:ffff::/64'],
         mode: 'locked',
+        vlan: null,
         state: 'guarded',
         differences: [],
         drops: {},

@@ -21,7 +21,7 @@ function addresses({ ip }: Directives): 'any' | undefined | string[] {
 
 test('reads every key', (t) => {
   const directives = readEntry(
-    `mode=unlocked, dhcp=off,peers=open,dom0=icmp,link-local=any,mac=02:00:00:00:00:01 02:00:00:00:00:02,role=router dhcp-server,ip=192.0.2.1  2001:db8::/64,vrrp=51 192.0.2.9,vrrp=255 2001:db8::9 fe80::9`,
+    `mode=unlocked, dhcp=off,peers=open,dom0=icmp,link-local=any,mac=02:00:00:00:00:01 02:00:00:00:00:02,role=router dhcp-server,vlan=10,ip=192.0.2.1  2001:db8::/64,vrrp=51 192.0.2.9,vrrp=255 2001:db8::9 fe80::9`,
   );
   const { ip: _ip, virtualRouters = [], ...words } = directives;
   t.deepEqual(words, {
@@ -32,6 +32,7 @@ test('reads every key', (t) => {
     linkLocal: 'any',
     extraMacs: [parseMac('02:00:00:00:00:01'), parseMac('02:00:00:00:00:02')],
     roles: ['router', 'dhcp-server'],
+    vlan: 10,
   });
   t.deepEqual(addresses(directives), ['192.0.2.1', '2001:db8::/64']);
   t.deepEqual(
@@ -63,6 +64,15 @@ test('a vif that is not the one of the spec at its position has no entry', (t) =
   t.deepEqual(read(text, 1), {}, 'beyond the list');
   t.deepEqual(read(text.replace(MAC, '0-16-3E-38-B4-AC'), 0), { mode: 'unlocked' }, 'as xl reads a MAC');
   t.deepEqual(read(text.replace(MAC, 'rubbish'), 0), {});
+});
+
+test('a VLAN may stand in the spec, which an older xl does not read, or in the entry; both must agree', (t) => {
+  t.deepEqual(read("vif = [ 'vlan=10p' ]"), { vlan: 10 });
+  t.deepEqual(read("vif = [ 'vlan=10' ]\nvifguard = [ 'vlan=10,dhcp=off' ]"), { vlan: 10, dhcp: false });
+  t.deepEqual(read("vif = [ 'vlan=' ]\nvifguard = [ 'vlan=20' ]"), { vlan: 20 });
+  const contradiction = () => read("vif = [ 'bridge=b,vlan=10' ]\nvifguard = [ 'vlan=20' ]");
+  const { message } = t.throws(contradiction, { instanceOf: ConfigError });
+  t.is(message, 'web.cfg:1:19: vlan=10, and its vifguard entry says vlan=20; keep one of them');
 });
 
 test('the list ends where xl ends it', (t) => {

@@ -153,16 +153,18 @@ for (const ip of [
   });
 }
 
-test('refuses a bad MAC and a VLAN, with their keys', (t) => {
+test('the VLAN of xenstore goes before that of the directives', (t) => {
+  t.is(policy({}, 'vlan=10').vlan, 10);
+  t.is(policy({ vlan: '' }, 'vlan=10').vlan, 10);
+  t.is(policy({ vlan: '20p' }, 'vlan=10').vlan, 20);
+});
+
+test('refuses a bad MAC and a bad VLAN, with their keys', (t) => {
   const mac = t.throws(() => policy({ mac: 'ff:ff:ff:ff:ff:ff' }), { instanceOf: InputError });
   t.regex(
     mac.message,
     /^\/local\/domain\/0\/backend\/vif\/1\/0\/mac: MAC address "ff:ff:ff:ff:ff:ff" is a group/,
   );
   const vlan = t.throws(() => policy({ vlan: '10p\x1b' }), { instanceOf: InputError });
-  t.regex(
-    vlan.message,
-    /^\/local\/domain\/0\/backend\/vif\/1\/0\/vlan is "10p\\x1b", and this version cannot do bridge VLANs; /,
-  );
-  t.notThrows(() => policy({ vlan: '' }));
+  t.regex(vlan.message, /^\/local\/domain\/0\/backend\/vif\/1\/0\/vlan: "10p\\x1b" is no VLAN; /);
 });

@@ -35,9 +35,17 @@ const cases: [text: string, findings: string[]][] = [
       'web.cfg:1:37 error: MAC address "ff:ff:ff:ff:ff:ff" is a group address; a guest needs a unicast one',
     ],
   ],
+  ["vif = [ 'ip=,vlan=10' ]\nvifguard = [ 'vlan=10' ]", []],
   [
-    "vif = [ 'ip=,vlan=10' ]",
-    ['web.cfg:1:14 error: vlan="10": this version cannot do bridge VLANs; use a bridge for each VLAN'],
+    "vif = [ 'ip=,vlan=10p/20' ]\nvifguard = [ 'vlan=4095' ]",
+    [
+      'web.cfg:1:14 error: "10p/20" is a trunk, and vif-guard lets no tagged frame through; give the guest a vif for each VLAN',
+      'web.cfg:2:20 error: "4095" is no VLAN; its ID is from 1 to 4094',
+    ],
+  ],
+  [
+    "vif = [ 'ip=,vlan=10' ]\nvifguard = [ 'vlan=20' ]",
+    ['web.cfg:1:14 error: vlan=10, and its vifguard entry says vlan=20'],
   ],
   [
     "vif = [ 'ip=,script=vif-bridge' ]",

@@ -1,7 +1,13 @@
 import test from 'ava';
 import { parseInterfaceName } from '../../src/address/interface-name.ts';
-import { type HostState, inspect } from '../../src/host/inspection.ts';
+import { parseMac } from '../../src/address/mac.ts';
+import { type HostState, inspect, layerProblems } from '../../src/host/inspection.ts';
+import type { BridgeVlan } from '../../src/netlink/bridge-vlan.ts';
+import type { FdbEntry } from '../../src/netlink/fdb.ts';
 import type { Link } from '../../src/netlink/link.ts';
+import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
+import { policyToJson } from '../../src/policy/serialize.ts';
+import { bridgeLayer } from '../../src/port/bridge-layer.ts';
 import { EMPTY_REGISTRY } from '../../src/port/registry.ts';
 
 const BRIDGE: Link = {
@@ -18,7 +24,14 @@ function port(index: number, name: string, attributes: Link['port'] = {}): Link 
 }
 
 function state(parts: Partial<HostState>): HostState {
-  const nothing = { registry: EMPTY_REGISTRY, links: [BRIDGE], fdb: [], drops: new Map(), drift: [] };
+  const nothing = {
+    registry: EMPTY_REGISTRY,
+    links: [BRIDGE],
+    fdb: [],
+    vlans: [],
+    drops: new Map(),
+    drift: [],
+  };
   const idle = {
     backend: 'xtables' as const,
     bridgeNetfilter: true,
@@ -72,6 +85,135 @@ test('an isolated uplink is found on a bridge of ours, unless it is no uplink', 
   t.deepEqual(subjects(state({ registry, links })), ['eth0']);
   t.deepEqual(subjects(state({ registry, links, untrustedPorts: [parseInterfaceName('eth0')] })), []);
   t.deepEqual(subjects(state({ links })), []);
+});
+
+test('what a refused attach leaves is found, with the way to take it away', (t) => {
+  const advice = 'after "xl network-attach" run "xl network-detach 3 1"';
+  const hotplugError = `backend/vif/3/1/ip: "192.0.2.300" is not an IP address; ${advice}`;
+  const vifs = {
+    value: [
+      { domid: 3, handle: 0 },
+      { domid: 3, handle: 1, domain: 'web3', hotplugError },
+    ],
+  };
+  t.deepEqual(inspect(state({ vifs })).findings, [
+    {
+      subject: 'vif3.1',
+      problem: 'left over of web3, refused: backend/vif/3/1/ip: "192.0.2.300" is not an IP address',
+      remedy: 'run "xl network-detach 3 1"',
+      ports: [],
+      details: [],
+    },
+  ]);
+});
+
+const POLICY: GuardPolicy = {
+  mode: 'locked',
+  mac: parseMac('00:16:3e:00:01:00'),
+  extraMacs: [],
+  ipv4: [],
+  ipv6: [],
+  linkLocal: 'eui64',
+  dhcp: true,
+  peers: 'isolated',
+  dom0: 'allow',
+  roles: [],
+  virtualRouters: [],
+};
+
+const ENTRY: FdbEntry = {
+  address: POLICY.mac,
+  port: 2,
+  master: 1,
+  state: 'static',
+  self: false,
+  sticky: true,
+  externLearned: false,
+};
+
+/** What is found of a port in VLAN 10, or in the bridge's own, 5. */
+function problemsOf(
+  policy: GuardPolicy,
+  { vlans = [], fdb = [] }: { vlans?: readonly Omit<BridgeVlan, 'port'>[]; fdb?: readonly FdbEntry[] },
+  vlanFiltering = true,
+): string[] {
+  const layer = bridgeLayer(policy, false);
+  return layerProblems(
+    {
+      link: port(2, 'vif1.0', layer.settings),
+      bridge: { ...BRIDGE, bridge: { vlanFiltering, vlanDefaultPvid: 5 } },
+      fdb: [{ ...ENTRY, port: 3, vlan: 10 }, ...fdb],
+      vlans: [
+        { port: 3, first: 10, last: 10, pvid: true, untagged: true },
+        ...vlans.map((vlan) => ({ port: 2, ...vlan })),
+      ],
+    },
+    layer,
+  );
+}
+
+const access = (vid: number) => ({ first: vid, last: vid, pvid: true, untagged: true });
+
+test('a port is in its own VLAN, and no other, and its MAC is pinned there', (t) => {
+  const policy = { ...POLICY, vlan: 10 };
+  const fdb = [ENTRY, { ...ENTRY, vlan: 10 }];
+  t.deepEqual(problemsOf(policy, { vlans: [access(10)], fdb }), []);
+  t.deepEqual(problemsOf(policy, { vlans: [], fdb }), ['it is in VLAN none, should be in 10']);
+  const trunk = [
+    { ...access(10), pvid: false },
+    { first: 20, last: 29, pvid: false, untagged: false },
+  ];
+  t.deepEqual(problemsOf(policy, { vlans: [access(1), ...trunk], fdb }), [
+    'it is in VLAN 1 PVID untagged, 10 untagged, 20-29 tagged, should be in 10',
+  ]);
+  t.deepEqual(problemsOf(policy, { vlans: [access(10)], fdb: [ENTRY, { ...ENTRY, vlan: 1 }] }), [
+    '00:16:3e:00:01:00 has no static FDB entry in VLAN 10',
+  ]);
+});
+
+test('without one, it is in the VLAN that the bridge gives; an open port in any', (t) => {
+  t.deepEqual(problemsOf(POLICY, { vlans: [access(5)], fdb: [{ ...ENTRY, vlan: 5 }] }), []);
+  t.deepEqual(problemsOf(POLICY, { vlans: [access(6)], fdb: [{ ...ENTRY, vlan: 5 }] }), [
+    'it is in VLAN 6 PVID untagged, should be in 5',
+  ]);
+  t.deepEqual(problemsOf({ ...POLICY, mode: 'unlocked' }, { vlans: [access(6)] }), []);
+});
+
+test('where the bridge does not filter VLANs, they do not matter to a port', (t) => {
+  t.deepEqual(problemsOf(POLICY, { fdb: [ENTRY, { ...ENTRY, vlan: 5 }] }, false), []);
+  t.deepEqual(problemsOf(POLICY, { fdb: [{ ...ENTRY, vlan: 5 }] }, false), [
+    '00:16:3e:00:01:00 has no static FDB entry',
+  ]);
+});
+
+test('a bridge that filters VLANs no longer is found when a port is in one', (t) => {
+  const record = {
+    kind: 'vif',
+    bridge: 'xenbr0',
+    domid: 1,
+    handle: 0,
+    backendPath: 'backend/vif/1/0',
+  } as const;
+  const found = (policy: GuardPolicy) => {
+    const registry = {
+      ...EMPTY_REGISTRY,
+      bridges: { xenbr0: { address: BRIDGE.address, calledIp6tables: false } },
+      ports: EMPTY_REGISTRY.ports.with([['vif1.0', { ...record, policy: policyToJson(policy) }]]),
+    };
+    const bridge = { ...BRIDGE, bridge: { nfCallIp6tables: true, vlanFiltering: false, vlanDefaultPvid: 1 } };
+    const link = port(2, 'vif1.0', bridgeLayer(policy, false).settings);
+    return inspect(state({ registry, links: [bridge, link], fdb: [ENTRY] })).findings;
+  };
+  t.deepEqual(found(POLICY), []);
+  t.deepEqual(found({ ...POLICY, vlan: 10 }), [
+    {
+      subject: 'xenbr0',
+      problem: 'vlan_filtering is off, should be on: its VLANs are one',
+      remedy: 'run "vifguard host up"',
+      ports: ['vif1.0'],
+      details: [],
+    },
+  ]);
 });
 
 test('without br_netfilter that is what is said, and not every rule', (t) => {

@@ -25,6 +25,7 @@ export interface FdbEntry {
   readonly ifname: string;
   readonly master?: string;
   readonly state?: string;
+  readonly vlan?: number;
   readonly flags?: readonly string[];
 }
 

@@ -14,6 +14,9 @@ const methods: Methods = {
   replaceFdb: (key) => rtnetlink.replaceFdb(key),
   deleteFdb: (key) => rtnetlink.deleteFdb(key),
   flushFdb: (port) => rtnetlink.flushFdb(port),
+  vlans: (port) => rtnetlink.vlans(port),
+  setAccessVlan: (key) => rtnetlink.setAccessVlan(key),
+  deleteVlans: (vlans) => rtnetlink.deleteVlans(vlans),
   close: () => rtnetlink.close(),
   async moveToNetns(index, netns) {
     const handle = await openNetns(netns);

@@ -348,6 +348,46 @@ test('a flush drops what a port learned and keeps its static entry', async (t) =
   t.false(addresses.includes(OTHER_MAC));
 });
 
+test('VLANs are as bridge(8) lists them: none where the kernel does not filter them', async (t) => {
+  const { bridge, port } = await bridgeAndPort();
+  const { rtnetlink } = namespace;
+  const listed = async () => {
+    type Listed = { ifname: string; vlans: { vlan: number; vlanEnd?: number; flags?: string[] }[] };
+    const all = await namespace.json<Listed[]>('bridge -j -compressvlans vlan show');
+    return (all.find(({ ifname }) => ifname === port.name)?.vlans ?? []).map(
+      ({ vlan, vlanEnd, flags = [] }) => ({
+        port: port.index,
+        first: vlan,
+        last: vlanEnd ?? vlan,
+        pvid: flags.includes('PVID'),
+        untagged: flags.includes('Egress Untagged'),
+      }),
+    );
+  };
+  t.deepEqual(await rtnetlink.vlans(port.index), await listed());
+  if (bridge.bridge?.vlanDefaultPvid === undefined) {
+    t.deepEqual(await rtnetlink.vlans(), []);
+    return;
+  }
+  await rtnetlink.setAccessVlan({ port: port.index, vid: 10 });
+  await namespace.run(`bridge vlan add dev ${port.name} vid 20-29`);
+  const [old, , range] = await rtnetlink.vlans(port.index);
+  t.deepEqual(await rtnetlink.vlans(port.index), await listed());
+  t.deepEqual(
+    (await listed()).map(({ first, pvid, untagged }) => [first, pvid, untagged]),
+    [
+      [1, false, true],
+      [10, true, true],
+      [20, false, false],
+    ],
+  );
+  for (const vlans of [old, range]) if (vlans !== undefined) await rtnetlink.deleteVlans(vlans);
+  t.deepEqual(
+    (await listed()).map(({ first, last }) => [first, last]),
+    [[10, 10]],
+  );
+});
+
 test('a link moves to a named network namespace', async (t) => {
   const { veth } = await bridgeAndVeth();
   const netns = `vifguard-test-${process.pid}`;

@@ -18,6 +18,7 @@ const POLICY: GuardPolicy = {
   peers: 'isolated',
   dom0: 'icmp',
   roles: ['router', 'vrrp'],
+  vlan: 10,
   virtualRouters: [{ id: 5, addresses: [parsePrefix('192.0.2.1')] }],
 };
 
@@ -33,6 +34,7 @@ test('JSON is plain text and numbers', (t) => {
     peers: 'isolated',
     dom0: 'icmp',
     roles: ['router', 'vrrp'],
+    vlan: 10,
     virtualRouters: [{ id: 5, addresses: ['192.0.2.1'] }],
   });
 });
@@ -49,6 +51,7 @@ test('xenstore has a key for each field', (t) => {
     peers: 'isolated',
     dom0: 'icmp',
     role: 'router vrrp',
+    vlan: '10',
     vrrp: '5,192.0.2.1',
   });
 });
@@ -73,7 +76,7 @@ const set = (family: IpFamily): fc.Arbitrary<AddressSet> =>
 const mac: fc.Arbitrary<MacAddress> = fc
   .nat(0xffff)
   .map((n) => parseMac(`02:00:00:00:${(n >> 8).toString(16)}:${(n & 255).toString(16)}`));
-const policies: fc.Arbitrary<GuardPolicy> = fc.record({
+const whole: fc.Arbitrary<GuardPolicy> = fc.record({
   mode: fc.constantFrom(...MODES),
   mac,
   extraMacs: fc.array(mac, { maxLength: 3 }),
@@ -92,6 +95,11 @@ const policies: fc.Arbitrary<GuardPolicy> = fc.record({
     { maxLength: 2 },
   ),
 });
+
+const vlan = fc.integer({ min: 1, max: 4094 }).map((vid) => ({ vlan: vid }));
+const policies = fc
+  .tuple(whole, fc.oneof(fc.constant({}), vlan))
+  .map(([policy, more]): GuardPolicy => ({ ...policy, ...more }));
 
 test('what is stored is read back', (t) => {
   fc.assert(
@@ -130,6 +138,8 @@ const bad: [what: string, json: unknown, message: RegExp][] = [
     { ...good, mode: { toString: '' } },
     /^stored policy, field mode: an object should be text$/,
   ],
+  ['VLAN 0', { ...good, vlan: 0 }, /^stored policy, field vlan: "0" is no VLAN/],
+  ['text for a VLAN', { ...good, vlan: '10' }, /^stored policy, field vlan: VLAN "10" should be a number/],
   ['half a router', { ...good, virtualRouters: [{ id: 1 }] }, /virtualRouters: a virtual router has an id/],
 ];
 
@@ -139,8 +149,10 @@ for (const [what, json, message] of bad) {
   });
 }
 
-test('refuses any policy that lacks a field', (t) => {
-  for (const name of Object.keys(good)) {
+test('refuses any policy that lacks a field, but for the VLAN, which a guest may not have', (t) => {
+  const { vlan: _, ...flat } = good;
+  t.is(policyFromJson(flat).vlan, undefined);
+  for (const name of Object.keys(flat)) {
     const rest = Object.fromEntries(Object.entries(good).filter(([key]) => key !== name));
     t.throws(() => policyFromJson(rest), { instanceOf: InputError, message: new RegExp(`field ${name}:`) });
   }

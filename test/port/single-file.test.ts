@@ -35,6 +35,7 @@ for (const backend of BACKENDS) {
 
     const rival = await lab.guest({ domid: 4, name: 'web4', ip: '192.0.2.42' });
     t.regex((await rival.online()).hotplugError ?? '', /192\.0\.2\.42: web2/);
+    await rival.forget();
     t.is((await third.online()).exitCode, 0);
     t.false((await files(lab)).includes('registry.json'));
     t.regex((await vifguard(lab, ['check'])).stdout, /^all well: 3 ports/);

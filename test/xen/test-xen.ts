@@ -6,76 +6,92 @@ import { describeError } from '../../src/errors.ts';
 import type { Dom0 } from './dom0.ts';
 import { Qemu } from './qemu.ts';
 import { destroyAll, expectNothingLeft } from './residue.ts';
-import type { Scenario } from './scenario.ts';
-import { NOT_RUN, SCENARIOS } from './scenarios/index.ts';
+import { NOT_RUN, STORIES } from './stories/index.ts';
+import type { Holds, Story } from './story.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../build/dom0', import.meta.url));
 const BUILD = fileURLToPath(new URL('image/build', import.meta.url));
 
+/** What became of one check. */
 interface Outcome {
-  readonly scenario: Scenario;
+  readonly story: string;
+  readonly title: string;
   readonly failure: unknown;
   readonly seconds: number;
   readonly remark: string;
 }
 
-/** One after the other: dom0 is slow, and what a scenario leaves behind is to be its own. */
-async function runScenario(dom0: Dom0, scenario: Scenario): Promise<Outcome> {
-  const start = performance.now();
-  let failure: unknown;
-  let remark = '';
+/** Its checks in their order, and that it leaves nothing; the first that fails is the last. */
+async function tell(dom0: Dom0, story: Story): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let start = performance.now();
+  const conclude = (title: string, failure: unknown, remark = '') => {
+    const seconds = (performance.now() - start) / 1000;
+    start = performance.now();
+    console.log(`${failure === undefined ? 'ok    ' : 'FAILED'} ${title} (${seconds.toFixed(0)} s)`);
+    if (failure !== undefined) console.log(failure);
+    outcomes.push({ story: story.name, title, failure, seconds, remark });
+  };
+  const holds: Holds = async (title, check) => {
+    try {
+      conclude(title, undefined, (await check()) ?? '');
+    } catch (error) {
+      conclude(title, error);
+      throw error;
+    }
+  };
+  let told = false;
   try {
-    remark = (await scenario.run(dom0)) ?? '';
+    await story.run(dom0, holds);
+    told = true;
   } catch (error) {
-    failure = error;
+    if (outcomes.at(-1)?.failure === undefined) conclude('between its checks', error);
   }
   try {
     await destroyAll(dom0);
     await expectNothingLeft(dom0);
   } catch (error) {
-    failure ??= error;
+    if (told) conclude('nothing is left', error);
   }
-  const seconds = (performance.now() - start) / 1000;
-  console.log(`${failure === undefined ? 'ok    ' : 'FAILED'} ${scenario.title} (${seconds.toFixed(0)} s)`);
-  if (failure !== undefined) console.log(failure);
-  return { scenario, failure, seconds, remark };
+  return outcomes;
 }
 
 function tableOf(outcomes: readonly Outcome[]): string {
-  const rows = outcomes.map(({ scenario, failure, seconds, remark }) => [
-    scenario.name,
+  const rows = outcomes.map(({ story, title, failure, seconds, remark }) => [
+    story,
     failure === undefined ? 'ok' : 'FAILED',
     seconds.toFixed(0),
-    scenario.title,
+    title,
     failure === undefined ? remark : (describeError(failure).split('\n')[0] ?? ''),
   ]);
-  return renderTable(['scenario', 'result', 's', 'what holds', 'seen'], rows);
+  return renderTable(['story', 'result', 's', 'what holds', 'seen'], rows);
 }
 
-/** Scenarios by their names, separated by commas; all of them for none. */
-function selected(only: string): readonly Scenario[] {
+/** Stories by their names, separated by commas; all of them for none. */
+function selected(only: string): readonly Story[] {
   const names = only.split(',').filter((name) => name !== '');
-  const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  const unknown = names.find((name) => !STORIES.some((story) => story.name === name));
   if (unknown !== undefined) {
-    throw new TypeError(`no scenario ${unknown}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}`);
+    throw new TypeError(`no story ${unknown}; there are ${STORIES.map(({ name }) => name).join(', ')}`);
   }
-  return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => names.includes(name));
+  return names.length === 0 ? STORIES : STORIES.filter(({ name }) => names.includes(name));
 }
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const [product = '', only = ''] = positionals;
-const scenarios = selected(only);
+const stories = selected(only);
 const start = performance.now();
 await execa(BUILD, [DIRECTORY, product], { stdio: 'inherit' });
 const qemu = await Qemu.boot(DIRECTORY);
 try {
   console.log(`dom0 is up after ${((performance.now() - start) / 1000).toFixed(0)} s, its image included`);
   const outcomes: Outcome[] = [];
-  for (const scenario of scenarios) outcomes.push(await runScenario(qemu.dom0, scenario));
+  for (const story of stories) outcomes.push(...(await tell(qemu.dom0, story)));
   const failed = outcomes.filter(({ failure }) => failure !== undefined).length;
   console.log(`\n${tableOf(outcomes)}\n`);
   for (const what of NOT_RUN) console.log(`not run: ${what}`);
-  console.log(`${outcomes.length - failed} passed, ${failed} failed`);
+  const minutes = ((performance.now() - start) / 60_000).toFixed(1);
+  console.log(`${outcomes.length - failed} passed, ${failed} failed, in ${minutes} minutes`);
   process.exitCode = failed === 0 ? 0 : 1;
 } finally {
   await qemu.stop();

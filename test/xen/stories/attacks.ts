@@ -4,12 +4,12 @@ import { GUEST, NEIGHBOUR, PLACES, type Place } from '../../attacks/cast.ts';
 import { LAWFUL } from '../../attacks/catalogue/lawful.ts';
 import { ALL_ATTACKS, ATTACK_CLASSES } from '../../attacks/showcase.ts';
 import * as f from '../../frames/index.ts';
-import { PASSED_BY_THE_BRIDGE } from '../../lab/segment.ts';
+import { GATEWAY, PASSED_BY_THE_BRIDGE } from '../../lab/segment.ts';
 import { among } from '../../lab/witness.ts';
 import type { Dom0 } from '../dom0.ts';
 import { Guest } from '../guest.ts';
-import type { Scenario } from '../scenario.ts';
-import { spec } from '../stations.ts';
+import { speaksAsAnother, spec } from '../stations.ts';
+import type { Story } from '../story.ts';
 
 /** Frames to send, and the last of them, a lawful broadcast: where it has arrived, nothing more comes. */
 interface Volley {
@@ -96,11 +96,9 @@ function leaks(attacks: readonly Attack[], arrived: Arrived): readonly string[] 
 }
 
 /** A hostile domain sends the whole catalogue through netfront and netback. */
-export const ATTACKS: Scenario = {
+export const ATTACKS: Story = {
   name: 'attacks',
-  title:
-    'a hostile guest sends every attack: all arrive unguarded, none guarded; its lawful frames always do',
-  run: async (dom0) => {
+  run: async (dom0, holds) => {
     const sent = volley();
     const unguarded = 'script=vif-bridge';
     const quiet = 'echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; ip link set eth0 up';
@@ -114,19 +112,32 @@ export const ATTACKS: Scenario = {
       }),
       Guest.start(dom0, { name: 'neighbour', vifs: [spec(NEIGHBOUR, unguarded)] }),
     ]);
+    await holds("with Xen's own vif-bridge a guest may be anybody", async () => {
+      await guest.configure('eth0', `${GUEST.ip}/24`);
+      assert.ok(await guest.pings(GATEWAY.ip));
+      assert.ok(await speaksAsAnother(guest));
+      await guest.run('ip addr flush dev eth0');
+      return undefined;
+    });
+
     await dom0.run(mirror(`vif${await neighbour.id()}.0`));
     await Promise.all([guest.run(quiet), neighbour.run(quiet)]);
-    const open = await fire(dom0, guest, sent);
-    assert.deepEqual(missing(sent.attacks, open), [], 'arrives unguarded');
-
-    await guest.detach(0);
-    assert.equal((await guest.attach(spec(GUEST))).status, 0);
-    await guest.run(`until [ -e /sys/class/net/eth0 ]; do sleep 1; done; ${quiet}; sleep 1`);
-    const guarded = await fire(dom0, guest, sent);
-    assert.deepEqual(missing(LAWFUL_SHOTS, guarded), [], 'is lawful');
-    assert.deepEqual(leaks(ALL_ATTACKS, guarded), [], 'leaks');
-    await dom0.run('ip link delete witness; ip link set xenbr0 type bridge mcast_snooping 1');
     const frames = ALL_ATTACKS.reduce((sum, { shots }) => sum + shots.length, 0);
-    return `${ATTACK_CLASSES.length} classes, ${ALL_ATTACKS.length} attacks, ${frames} frames`;
+    await holds('of a hostile guest without a guard every attack arrives', async () => {
+      assert.deepEqual(missing(sent.attacks, await fire(dom0, guest, sent)), []);
+      return `${ATTACK_CLASSES.length} classes, ${ALL_ATTACKS.length} attacks, ${frames} frames`;
+    });
+
+    await holds('of the same guest, guarded, none arrives, and all of its lawful frames do', async () => {
+      await guest.detach(0);
+      assert.equal((await guest.attach(spec(GUEST))).status, 0);
+      await guest.run(`until [ -e /sys/class/net/eth0 ]; do sleep 1; done; ${quiet}; sleep 1`);
+      const guarded = await fire(dom0, guest, sent);
+      assert.deepEqual(missing(LAWFUL_SHOTS, guarded), [], 'is lawful');
+      assert.deepEqual(leaks(ALL_ATTACKS, guarded), [], 'leaks');
+      return undefined;
+    });
+    await dom0.run('ip link delete witness; ip link set xenbr0 type bridge mcast_snooping 1');
+    await Promise.all([guest.destroy(), neighbour.destroy()]);
   },
 };
