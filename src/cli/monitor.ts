@@ -23,7 +23,7 @@ export async function monitor(
 ): Promise<ExitCode> {
   requireRoot();
   const directory = stateDirectory();
-  if (vif !== undefined) requireKnown(vif, await readRegistry(directory));
+  if (vif !== undefined) requireKnown(vif, readRegistry(directory));
   const report = json ? jsonReport(stdout) : textReport(stdout);
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
@@ -50,7 +50,7 @@ function isMeant(text: string, port: string, record: PortRecord | undefined): bo
 
 /** @throws InputError for what no port or domain is called */
 function requireKnown(text: string, { ports }: Registry): void {
-  const entries = Object.entries(ports);
+  const entries = [...ports];
   if (entries.some(([port, record]) => isMeant(text, port, record))) return;
   const meant = nearest(text, [...entries.flatMap(([port, record]) => [port, guestName(record)])]);
   const hint = meant === undefined ? '' : `did you mean ${quote(meant)}? `;

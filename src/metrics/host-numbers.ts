@@ -17,7 +17,7 @@ export async function readHostNumbers(config: HostConfig, isFilterWell: boolean)
 }
 
 function filterState({ ports }: Registry, isWell: boolean): FilterState {
-  const filtered = Object.keys(ports);
+  const filtered = [...ports].map(([port]) => port);
   return { filtered, drift: isWell ? [] : [{ where: 'packet filter', kind: 'missing', what: 'rules' }] };
 }
 

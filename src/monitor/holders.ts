@@ -26,7 +26,7 @@ export class Holders {
   readonly #blocks: (readonly [IpPrefix, Holder])[] = [];
 
   constructor(registry: Registry, dom0: readonly Identifier[], gateways: readonly Gateway[]) {
-    for (const [port, record] of Object.entries(registry.ports)) {
+    for (const [port, record] of registry.ports) {
       const policy = policyOf(record);
       // What link-local=any grants is nobody's own.
       const linkLocals = policy.linkLocal === 'any' ? [] : grantedLinkLocals(policy);

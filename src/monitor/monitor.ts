@@ -84,7 +84,7 @@ class Teller {
       if (frame === undefined) continue;
       const { registry, holders } = await this.#know();
       const port = linkNameOf(frame.port) ?? `interface ${frame.port}`;
-      if (!isWanted(port, registry.ports[port], frame.way)) continue;
+      if (!isWanted(port, registry.ports.get(port), frame.way)) continue;
       const sighting = sightingOf(frame, { port, registry, holders });
       const kind = `${port} ${frame.way} ${frame.reason}`;
       if (this.#throttle.admit(kind, (count) => onMore(sighting, count))) onSighting(sighting);

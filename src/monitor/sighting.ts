@@ -32,7 +32,7 @@ export function sightingOf(
   { way, reason, octets }: DroppedFrame,
   { port, registry, holders }: { port: string; registry: Registry; holders: Holders },
 ): Sighting {
-  const record = registry.ports[port];
+  const record = registry.ports.get(port);
   const common = { port, record, way, reason, octets };
   const frame = parseFrame(padded(octets), READINGS[registry.backend]);
   if (frame === undefined) {

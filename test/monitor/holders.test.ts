@@ -21,11 +21,11 @@ function record(domid: number, bridge: string, block?: string): PortRecord {
 const REGISTRY: Registry = {
   ...EMPTY_REGISTRY,
   bridges: { xenbr0: { address: '02:00:00:00:00:02', calledIp6tables: false } },
-  ports: {
-    'vif1.0': record(1, 'xenbr0'),
-    'vif2.0': record(2, 'xenbr0', '198.51.100.0/24'),
-    'vif3.0': record(1, 'xenbr1'),
-  },
+  ports: EMPTY_REGISTRY.ports.with([
+    ['vif1.0', record(1, 'xenbr0')],
+    ['vif2.0', record(2, 'xenbr0', '198.51.100.0/24')],
+    ['vif3.0', record(1, 'xenbr1')],
+  ]),
 };
 const GATEWAY = { address: parsePrefix('192.0.2.254'), mac: '02:00:00:00:00:01' };
 const holders = new Holders(REGISTRY, [parsePrefix('192.0.2.250')], [GATEWAY]);

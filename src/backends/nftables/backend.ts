@@ -32,7 +32,7 @@ export const nftables: Backend = {
 async function applyPort(change: PortChange): Promise<void> {
   const { port } = change;
   // The first port, or the first since the registry was lost: look at what is there.
-  if (change.before.ports.size === 0) return await applyHost(change.after);
+  if (change.before.isEmpty) return await applyHost(change.after);
   const stays = change.after.ports.has(port);
   const before = guardOf(port, change.before.ports.get(port));
   const after = guardOf(port, change.after.ports.get(port));

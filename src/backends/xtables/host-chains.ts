@@ -37,7 +37,8 @@ export function tablesOf(host: GuardedHost, port: string): Tables {
 
 function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   const ports = [...host.ports.keys()];
-  const restricted = ports.filter((port) => host.ports.get(port)?.restricted);
+  const listed = touching === undefined ? undefined : new Set(host.restricted());
+  const restricted = ports.filter((port) => listed?.has(port) ?? host.ports.get(port)?.restricted);
   const own = (root: string) => (port: string) => portChain(root, port);
   const all = nameTree(ports, touching);
   const chains = (root: string, option: string, leaf = own(root), tree = all): Chains =>

@@ -28,12 +28,24 @@ function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables
     ...chains('unexpected', unexpected),
     ...[...want].flatMap(([chain, rules]) =>
       have.has(chain)
-        ? ruleDrift({ where: `${table} ${chain}`, have: have.get(chain) ?? [], want: rules }).map((drift) =>
-            ofPort(chain, drift),
-          )
+        ? ruleDrift({
+            where: `${table} ${chain}`,
+            have: sortPorts(have.get(chain) ?? []),
+            want: sortPorts(rules),
+          }).map((drift) => ofPort(chain, drift))
         : [],
     ),
   ];
+}
+
+/** The comparisons of a tree's node with names. */
+const COMPARISON = / (?:-[io]|--physdev-in) \S+ -j vg-/;
+
+/** Names stand in a node in the order in which their ports came, which nothing depends on and nobody remembers. */
+function sortPorts(rules: readonly string[]): readonly string[] {
+  const sorted = rules.filter((rule) => COMPARISON.test(rule)).sort();
+  let next = 0;
+  return rules.map((rule) => (COMPARISON.test(rule) ? (sorted[next++] ?? rule) : rule));
 }
 
 function ofPort(chain: string, drift: Drift): Drift {
