@@ -11,7 +11,7 @@ units := /lib/systemd/system
 
 # Each list is what `apt-get install` gets, without what is only recommended.
 build_packages := ca-certificates g++ gcc make python3
-lab_packages := dnsmasq-base ebtables groff-base iproute2 iptables iputils-arping iputils-ping isc-dhcp-client kmod \
+lab_packages := curl dnsmasq-base ebtables groff-base iproute2 iptables iputils-arping iputils-ping isc-dhcp-client kmod \
 	libxen-dev ndisc6 netcat-openbsd nftables procps socat tcpdump udhcpc util-linux xenstore-utils zsh
 # A node from elsewhere (NodeSource) brings its own npm and headers, and conflicts with Debian's.
 node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)

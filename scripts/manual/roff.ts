@@ -8,6 +8,7 @@ const CHARACTERS: ReadonlyMap<string, string> = new Map([
   ['~', '\\(ti'],
   ['"', '\\(dq'],
   ['’', '\\(cq'],
+  ['·', '\\(pc'],
 ]);
 
 /** A line of text, or an argument of a macro. */
@@ -21,9 +22,11 @@ function macro(name: string, ...args: readonly string[]): string {
   return [`.${name}`, ...args.map((arg) => `"${literal(arg)}"`)].join(' ');
 }
 
-/** The head of a page, whose words are not hyphenated: names would be. */
+/** The head of a page, whose words are not hyphenated: names would be. ASCII has no middle dot. */
 export function title({ name, section, source }: { name: string; section: number; source: string }): string {
-  return [macro('TH', name.toUpperCase(), String(section), '', source, 'Xen'), '.nh'].join('\n');
+  return [macro('TH', name.toUpperCase(), String(section), '', source, 'Xen'), '.nh', '.fchar \\(pc *'].join(
+    '\n',
+  );
 }
 
 /** The section that whatis(1) reads. */

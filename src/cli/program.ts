@@ -1,7 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { DROP_LOG_GROUP } from '../backends/drop-log.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import type { ExplainOptions } from './explain.ts';
+import type { MonitorOptions } from './monitor.ts';
 import { reportError } from './report-error.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -88,6 +90,14 @@ export function buildProgram(terminals: Terminals, finish: (code: ExitCode) => v
     WATCH_HELP,
   ).action(async () => finish(await (await import('./watch.ts')).watch(terminals)));
 
+  verb(program, 'monitor', 'dropped frames as they come, in words', MONITOR_HELP)
+    .argument('[VIF]', 'a port or domain, as for "vifguard show"; all unless told')
+    .option('--all', 'also frames to guests: most are not meant for them, and so no attack', false)
+    .option('--json', 'print JSON, one object a line, of a shape that stays', false)
+    .action(async (vif: string | undefined, options: MonitorOptions) =>
+      finish(await (await import('./monitor.ts')).monitor(vif, options, terminals)),
+    );
+
   verb(program, 'lint', 'check domain configs and the host config', LINT_HELP)
     .argument('<FILE...>', 'domain configs, or vif-guard.conf')
     .action(async (files: string[]) => finish((await import('./lint.ts')).lint(files, stdout)));
@@ -154,6 +164,7 @@ Examples:
   vifguard show web1                 what a guest may do, and what was dropped
   vifguard explain web1 'udp 192.0.2.1:67 > 255.255.255.255:68'
                                      why a packet does not get through, and what to change
+  vifguard monitor                   what is dropped right now
   vifguard check || vifguard host up put right what somebody changed
   vifguard reload web1               after a change of /etc/xen/web1.cfg
 
@@ -274,12 +285,50 @@ there is "vifguard reload".
 While it runs, vif-guard hands it xl's events, which spares each the start of a program. When it ends, or
 crashes, the guards stay, and vif-guard works by itself.
 
+Where vif-guard.conf says so, by metrics_listen and metrics_textfile, it counts for Prometheus: frames
+dropped by port, guest and reason (all of them, not only those that are logged); ports by state; what it
+has put right; how long events took.
+  vifguard_dropped_frames_total{port,guest,reason}    vifguard_heals_total{part,outcome}
+  vifguard_event_duration_seconds{action,outcome}     vifguard_ports{state}
+  vifguard_build_info{version,nodejs}
+
 One for each network namespace.
 
 Examples:
   vifguard watch                     by hand, until Ctrl-C
   systemctl enable --now vifguard    at every boot; "journalctl -u vifguard" has what it has put right
   ip netns exec tenant-a vifguard watch`;
+
+const MONITOR_HELP = `A line for each frame that the guards drop, such as
+  vif2.0 web2 · arp-spoof · claims 192.0.2.1 (gateway)
+the port and its guest, the reason, and what is wrong; where the guest claims an address or a MAC, also
+whose that is: another guest's, dom0's, or a router's that dom0 knows. Nothing has to be switched on, and
+"vifguard watch" may run or not. A domain's name means all its ports, those of its next start, too.
+
+Of a flood it shows enough to tell that there is one, and no guest hides another one's drops. The kernel
+passes on 5 frames a second, or 10 at once: with nftables, of each port and reason; with xtables, of each
+reason and, beyond that, of each port that frames come from, so that frames to guests share the limit of
+their reason. Of those, the monitor shows 3 of each port and reason in 5 s, then how many more it got.
+"vifguard status" counts all.
+
+The kernel logs by NFLOG, group ${DROP_LOG_GROUP} of the network namespace, to one listener at a time: a
+second monitor is refused. Another reader of NFLOG, such as ulogd, may take its place: the prefix is
+vifguard, with nftables followed by /from/REASON or /to/REASON.
+
+Examples:
+  vifguard monitor
+  vifguard monitor web1 --all        everything that is dropped at the ports of web1
+  systemd-run --unit=vifguard-drops vifguard monitor
+                                     into the journal
+  vifguard monitor --json | jq -r 'select(.holder != null) | .port'
+                                     who claims what is somebody else's
+  vifguard explain web1 --hex "$(tail -n1 drops.json | jq -r .hex)"
+                                     what would have to change for that frame to pass
+
+JSON, for each frame on a line of its own:
+  { "time", "port", "domain", "domid", "way": "from"|"to", "reason", "meaning", "words", "claimed",
+    "holder", "frame", "hex", "more": COUNT|null }
+  In a line that tells how many more there were, "words", "claimed", "holder", "frame" and "hex" are null.`;
 
 const LINT_HELP = `Prints FILE:LINE:COLUMN: severity: message; advice. An error keeps a guest from starting and makes
 the exit code 1; a warning is something that is hardly meant.

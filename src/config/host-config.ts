@@ -7,6 +7,7 @@ import { DOM0_ACCESS, LINK_LOCAL, MODES, PEERS, parseSwitch, parseWord } from '.
 import { ConfigError, readAt } from './config-error.ts';
 import { readConfigText } from './config-file.ts';
 import { suggest } from './did-you-mean.ts';
+import { type MetricsAddress, parseMetricsAddress, parseTextfile } from './metrics-target.ts';
 import { parseXlcfg, type XlSetting, type XlString } from './xlcfg-parser.ts';
 
 export const HOST_CONFIG_PATH = '/etc/xen/vif-guard.conf';
@@ -27,6 +28,9 @@ export interface HostConfig {
   readonly domainConfigs: readonly string[];
   /** Ports of guest bridges that belong to no guest and are no uplink either. */
   readonly untrustedPorts: readonly InterfaceName[];
+  /** Where `vifguard watch` serves metrics, and the file that it writes them to. */
+  readonly metricsListen?: MetricsAddress;
+  readonly metricsTextfile?: string;
   readonly defaults: PolicyDefaults;
 }
 
@@ -44,6 +48,8 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['backend', single((config, text) => ({ ...config, backend: parseWord(text, BACKENDS) }))],
   ['domain_configs', list(parseAbsolutePath, (config, domainConfigs) => ({ ...config, domainConfigs }))],
   ['untrusted_ports', list(parseInterfaceName, (config, untrustedPorts) => ({ ...config, untrustedPorts }))],
+  ['metrics_listen', optional(parseMetricsAddress, (metricsListen) => ({ metricsListen }))],
+  ['metrics_textfile', optional(parseTextfile, (metricsTextfile) => ({ metricsTextfile }))],
   ['mode', policyDefault((text) => ({ mode: parseWord(text, MODES) }))],
   ['dhcp', policyDefault((text) => ({ dhcp: parseSwitch(text) }))],
   ['peers', policyDefault((text) => ({ peers: parseWord(text, PEERS) }))],
@@ -127,6 +133,17 @@ function list<Item>(
       texts.map(({ text, at }) => readAt(file, at, () => read(text))),
     );
   };
+}
+
+/** A setting that is absent when its text is empty. */
+function optional<Value>(
+  read: (text: string) => Value | undefined,
+  store: (value: Value) => Partial<HostConfig>,
+): Reader {
+  return single((config, text) => {
+    const value = read(text);
+    return value === undefined ? config : { ...config, ...store(value) };
+  });
 }
 
 function policyDefault(read: (text: string) => Partial<PolicyDefaults>): Reader {

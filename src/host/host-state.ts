@@ -85,12 +85,23 @@ async function readVersion(): Promise<string> {
   return `${stats?.ino} ${stats?.mtimeNs}`;
 }
 
-/** Reads the host's state as it is. @throws VifguardError */
-export async function readHostState(config: HostConfig): Promise<HostState> {
+/** What the packet filter holds. */
+export type FilterState = Pick<GuardState, 'filtered' | 'drift'>;
+
+/**
+ * Reads the host's state as it is.
+ *
+ * @param filter for one who knows: to find out is the most work by far.
+ * @throws VifguardError
+ */
+export async function readHostState(
+  config: HostConfig,
+  filter?: (registry: Registry) => FilterState,
+): Promise<HostState> {
   const registry = readWholeRegistry();
   const backend = await loadBackend(backendOf(registry, config.backend));
   const [guards, drops, vifs] = await Promise.all([
-    readGuards(config, registry),
+    readGuards(config, registry, filter?.(registry)),
     backend.drops(),
     readVifs(),
   ]);
@@ -108,17 +119,28 @@ function readWholeRegistry(): Registry {
   return { ...registry, ports: registry.ports.loaded() };
 }
 
-async function readGuards(config: HostConfig, registry: Registry): Promise<GuardState> {
+async function readGuards(config: HostConfig, registry: Registry, known?: FilterState): Promise<GuardState> {
   const { untrustedPorts } = config;
   const inCharge = backendOf(registry, config.backend);
   const backend = await loadBackend(inCharge);
   const { bridgeNetfilter } = backend;
-  const [kernel, filtered, drift] = await Promise.all([
+  const [kernel, filter] = await Promise.all([
     readKernel(),
+    known ?? readFilter(backend, registry, untrustedPorts),
+  ]);
+  return { registry, backend: inCharge, bridgeNetfilter, ...kernel, ...filter, untrustedPorts };
+}
+
+async function readFilter(
+  backend: Backend,
+  registry: Registry,
+  untrustedPorts: HostConfig['untrustedPorts'],
+): Promise<FilterState> {
+  const [filtered, drift] = await Promise.all([
     backend.ports(),
     readDrift(backend, registry, untrustedPorts),
   ]);
-  return { registry, backend: inCharge, bridgeNetfilter, ...kernel, filtered, drift, untrustedPorts };
+  return { filtered, drift };
 }
 
 /** The links last: a device that goes meanwhile is missing, rather than there without its entries. */

@@ -13,7 +13,8 @@ export function frameInWords(frame: Frame): string {
   return `${frame.source} > ${frame.destination}, ${payloadInWords(frame)}`;
 }
 
-function payloadInWords({ etherType, etherTypeNumber, arp, ipv4, ipv6 }: Frame): string {
+/** The same without the MACs. */
+export function payloadInWords({ etherType, etherTypeNumber, arp, ipv4, ipv6 }: Frame): string {
   if (arp !== undefined) return arpInWords(arp);
   if (ipv4 !== undefined) return ipv4InWords(ipv4);
   if (ipv6 !== undefined) return ipv6InWords(ipv6);

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { NetlinkError } from './error.ts';
-import { type NetlinkReply, parseMessages } from './message.ts';
+import { errnoName, NetlinkError } from './error.ts';
+import { type NetlinkReply, parseMessages, readAnswer } from './message.ts';
 import { blockingSystemCall, systemCall } from './syscall.ts';
 import { wake } from './wake.ts';
 
@@ -8,6 +8,8 @@ import { wake } from './wake.ts';
 export interface Groups {
   readonly protocol: number;
   readonly groups: readonly number[];
+  /** What the kernel is to do before it notifies of anything. */
+  readonly request?: Buffer;
 }
 
 export interface SubscriptionEvents {
@@ -81,7 +83,9 @@ export class Subscription {
   }
 }
 
-function open({ protocol, groups }: Groups): number {
+const OPERATION = 'hear notifications of the kernel';
+
+function open({ protocol, groups, request }: Groups): number {
   try {
     const fd = systemCall('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     const size = Buffer.alloc(4);
@@ -91,10 +95,23 @@ function open({ protocol, groups }: Groups): number {
     address.writeUInt16LE(AF_NETLINK, 0);
     address.writeUInt32LE(groups.reduce((mask, group) => mask | (1 << (group - 1)), 0) >>> 0, 8);
     systemCall('bind', fd, address, address.length);
+    if (request !== undefined) ask(fd, request);
     return fd;
   } catch (cause) {
-    throw new NetlinkError({ operation: 'hear notifications of the kernel', errno: 'EIO' }, { cause });
+    if (cause instanceof NetlinkError) throw cause;
+    throw new NetlinkError({ operation: OPERATION, errno: 'EIO' }, { cause });
   }
+}
+
+/** The kernel has answered by the time that it has taken the request. */
+function ask(fd: number, request: Buffer): void {
+  systemCall('sendto', fd, request, request.length, 0, 0, 0);
+  const answer = Buffer.alloc(LARGEST_DATAGRAM);
+  const length = systemCall('recvfrom', fd, answer, answer.length, 0, 0, 0);
+  const { errno } = readAnswer(parseMessages(answer.subarray(0, length)));
+  if (errno === 0) return;
+  closeSync(fd);
+  throw new NetlinkError({ operation: OPERATION, errno: errnoName(errno) });
 }
 
 function pollfds(fds: readonly number[]): Buffer {

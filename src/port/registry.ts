@@ -153,7 +153,12 @@ export function policyOf({ policy }: PortRecord): GuardPolicy {
   return policyFromJson(policy);
 }
 
+/** How messages name a guest: by its domain's name, where that is known. */
+export function guestName({ domain, domid }: PortRecord): string {
+  return domain ?? `domain ${domid}`;
+}
+
 /** How messages name the owner of a port: `web1 (vif1.0)`. */
-export function ownerLabel(port: string, { domain, domid }: PortRecord): string {
-  return `${domain ?? `domain ${domid}`} (${port})`;
+export function ownerLabel(port: string, record: PortRecord): string {
+  return `${guestName(record)} (${port})`;
 }

@@ -8,6 +8,7 @@ import { isOutdated, reloadPolicies } from '../host/reload.ts';
 import { callIp6tables, filterVlans, repair } from '../host/repair.ts';
 import { restorationOf } from '../host/restoration.ts';
 import { PUBLISHED } from '../hotplug/vif.ts';
+import type { Outcome, Part } from '../metrics/metrics.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { macKey } from '../port/index-keys.ts';
 import { withLock } from '../port/lock.ts';
@@ -26,6 +27,8 @@ export interface Reach {
   readonly isBusy: () => boolean;
   /** Prints a line. */
   readonly log: (line: string) => void;
+  /** Something was put right, or could not be. */
+  readonly onHealed: (part: Part, outcome: Outcome) => void;
 }
 
 /** How long events come first, in milliseconds: half of one would only look like a foreign change. */
@@ -56,6 +59,7 @@ export class Guardian {
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> = Promise.resolve();
   #stopped = false;
+  #isFilterWell = true;
 
   constructor(config: HostConfig, reach: Reach) {
     this.#config = config;
@@ -68,8 +72,15 @@ export class Guardian {
     this.#schedule(BURST_MS);
   }
 
+  /** Whether the packet filter is as it should be, as far as anybody can tell who does not look. */
+  get isFilterWell(): boolean {
+    return this.#isFilterWell;
+  }
+
   rulesChanged({ pid, program }: Changer): void {
-    if (!isOwnTool(pid)) this.#suspect(FILTER, `${program}, process ${pid}`);
+    if (isOwnTool(pid)) return;
+    this.#isFilterWell = false;
+    this.#suspect(FILTER, `${program}, process ${pid}`);
   }
 
   linksTouched(touched: readonly Touched[]): void {
@@ -155,14 +166,17 @@ export class Guardian {
 
   /** What cannot be done now is tried again, with ever longer pauses. */
   async #restore(subject: string, by: string): Promise<void> {
-    const { log } = this.#reach;
+    const { log, onHealed } = this.#reach;
     try {
       const done = await this.#restoreSubject(subject);
+      if (subject === FILTER) this.#isFilterWell = true;
       if (done.length === 0) return;
       for (const line of done) log(by === '' ? line : `${line} (after ${by})`);
+      onHealed(partOf(subject), 'success');
     } catch (error) {
       if (!(error instanceof VifguardError)) throw error;
       log(`${subject}: cannot be put right: ${describeError(error)}`);
+      onHealed(partOf(subject), 'failure');
       this.#suspect(subject, by);
     }
     this.#patience.restored(subject, performance.now());
@@ -254,4 +268,10 @@ export class Guardian {
     }
     return this.#config;
   }
+}
+
+function partOf(subject: string): Part {
+  if (subject === FILTER) return 'filter';
+  if (subject.startsWith(BRIDGE)) return 'bridge';
+  return subject.startsWith(VIF) ? 'policy' : 'port';
 }

@@ -6,6 +6,8 @@ import { requireRoot } from '../host/host-state.ts';
 import { parseEvent } from '../hotplug/event.ts';
 import { handle, type Verdict } from '../hotplug/handle.ts';
 import { netnsOf } from '../hotplug/offline.ts';
+import { type Exported, exportMetrics } from '../metrics/export.ts';
+import { readHostNumbers } from '../metrics/host-numbers.ts';
 import { openRtnetlink, type Rtnetlink } from '../netlink/rtnetlink.ts';
 import { Subscription } from '../netlink/subscription.ts';
 import { eventDeadline } from '../port/deadline.ts';
@@ -46,6 +48,8 @@ export async function watch(options: WatchOptions): Promise<void> {
 
 async function run(directory: string, { log, signal }: WatchOptions): Promise<void> {
   let agent: Agent | undefined;
+  let exported: Exported | undefined;
+  const config = loadHostConfig();
   const rtnetlink = new Shared<Rtnetlink>(openRtnetlink, (opened) => opened.close(), IDLE_MS);
   const store = new ResidentStore({
     onTouch: (path) => guardian.vifTouched(path),
@@ -56,10 +60,11 @@ async function run(directory: string, { log, signal }: WatchOptions): Promise<vo
     directory,
     isBusy: () => agent?.isBusy ?? false,
     log,
+    onHealed: (part, outcome) => exported?.metrics.healed(part, outcome),
     withStore: (work) => store.use(work),
     withRtnetlink: (work) => rtnetlink.use(work),
   };
-  const guardian = new Guardian(loadHostConfig(), reach);
+  const guardian = new Guardian(config, reach);
   const transactions = new Transactions();
   const subscription = new Subscription(GROUPS, {
     onMessages: (protocol, messages) => {
@@ -72,11 +77,16 @@ async function run(directory: string, { log, signal }: WatchOptions): Promise<vo
   try {
     await store.connect();
     guardian.lookAtAll();
-    agent = await Agent.listen(`${directory}/watch.sock`, (call) => answer(call, store, reach));
+    const read = () => readHostNumbers(config, guardian.isFilterWell);
+    exported = await exportMetrics({ config, read, log });
+    agent = await Agent.listen(`${directory}/watch.sock`, (call) =>
+      answer(call, store, { ...reach, metrics: exported?.metrics }),
+    );
     log('watching');
     if (!signal.aborted) await once(signal, 'abort');
   } finally {
     await agent?.close();
+    await exported?.close();
     await subscription.close();
     await guardian.stop();
     await rtnetlink.close();
@@ -89,14 +99,18 @@ async function run(directory: string, { log, signal }: WatchOptions): Promise<vo
 async function answer(
   { argv, env }: Call,
   store: ResidentStore,
-  reach: Reach,
+  reach: Reach & { readonly metrics: Exported['metrics'] | undefined },
 ): Promise<Verdict | 'not done'> {
   const isElsewhere = ENVIRONMENT.some((name) => env[name] !== process.env[name]);
   if (isElsewhere || !store.isConnected) return 'not done';
   const event = parseEvent(argv, env);
   if (event === undefined) return { exitCode: 0 };
   if ((await store.use((client) => netnsOf(client, event))) !== undefined) return 'not done';
-  return await handle(argv, env, { ...reach, deadline: eventDeadline(0) });
+  const start = performance.now();
+  const verdict = await handle(argv, env, { ...reach, deadline: eventDeadline(0) });
+  const outcome = verdict.exitCode === 0 ? 'success' : 'failure';
+  reach.metrics?.handled(event.action, outcome, (performance.now() - start) / 1000);
+  return verdict;
 }
 
 const ENVIRONMENT = ['VIFGUARD_CONF', 'XENSTORED_PATH'] as const;

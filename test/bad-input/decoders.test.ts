@@ -3,22 +3,30 @@ import fc from 'fast-check';
 import { parseBridgeName, parseInterfaceName } from '../../src/address/interface-name.ts';
 import { parsePrefix } from '../../src/address/ip.ts';
 import { parseMac } from '../../src/address/mac.ts';
+import { parseDropLogPrefix } from '../../src/backends/drop-log.ts';
 import { guardEntries, legacyAddresses, vifDirectives } from '../../src/config/directives.ts';
 import { effectivePolicy } from '../../src/config/effective-policy.ts';
 import { DEFAULT_HOST_CONFIG, parseHostConfig } from '../../src/config/host-config.ts';
 import { lintDomainConfig, lintHostConfig } from '../../src/config/lint.ts';
+import { parseMetricsAddress, parseTextfile } from '../../src/config/metrics-target.ts';
 import { findField, splitSpec } from '../../src/config/vif-spec.ts';
 import { parseXlcfg } from '../../src/config/xlcfg-parser.ts';
 import { VifguardError } from '../../src/errors.ts';
 import { frameFromWords } from '../../src/model/frame-from-words.ts';
+import { droppedFrameOf } from '../../src/monitor/dropped-frame.ts';
+import { neighbourMacs, nextHops4, nextHops6 } from '../../src/monitor/gateways.ts';
+import { Holders } from '../../src/monitor/holders.ts';
+import { sightingOf } from '../../src/monitor/sighting.ts';
 import { bytesAttribute, nestedAttribute, parseAttributes, text, u32 } from '../../src/netlink/attributes.ts';
 import { parseFdbEntry } from '../../src/netlink/fdb.ts';
 import { parseLink } from '../../src/netlink/link.ts';
 import { readAnswer } from '../../src/netlink/message.ts';
 import { readGeneration } from '../../src/netlink/nftables-generation.ts';
+import { parseLoggedPacket } from '../../src/netlink/packet-log.ts';
 import { parseGuestAddress } from '../../src/policy/guest-address.ts';
 import { policyToXenstore } from '../../src/policy/serialize.ts';
 import { parseVirtualRouter } from '../../src/policy/virtual-router.ts';
+import { EMPTY_REGISTRY } from '../../src/port/registry.ts';
 import { parseVifPath, readVifRecord } from '../../src/xenstore/vif-record.ts';
 
 // Whatever is read, it is decoded or refused with an error of ours: no other, and soon.
@@ -48,6 +56,12 @@ const TEXTS: Readonly<Record<string, (text: string) => unknown>> = {
   'the name of a port': parseInterfaceName,
   'the name of a bridge': parseBridgeName,
   'the path of a vif': parseVifPath,
+  'where metrics go': (text) => [
+    isHandled(() => parseMetricsAddress(text)),
+    isHandled(() => parseTextfile(text)),
+  ],
+  'the prefix of a logged packet': parseDropLogPrefix,
+  'tables of routes and neighbours': (text) => [nextHops4(text), nextHops6(text), neighbourMacs(text)],
   'a frame in words': (text) => frameFromWords(text, { source: MAC, destination: MAC }),
 };
 
@@ -126,16 +140,24 @@ const link = Buffer.concat([
   nestedAttribute(18, [text(1).write('bridge'), nestedAttribute(2, [u32(1).write(1)])]),
   nestedAttribute(18, [text(4).write('bridge'), nestedAttribute(5, [Buffer.from([5, 0, 1, 0, 1, 0, 0, 0])])]),
 ]);
-const octets = fc.oneof(
-  fc.uint8Array({ maxLength: 100 }),
-  fc
-    .tuple(fc.array(fc.tuple(fc.nat(link.length - 1), fc.nat(255)), { maxLength: 4 }), fc.nat(link.length))
-    .map(([changes, keep]) => {
-      const copy = Uint8Array.from(link);
-      for (const [at, value] of changes) copy[at] = value;
-      return copy.subarray(0, keep);
-    }),
-);
+/** Any octets, and those of a message with a few changed or its end missing. */
+function mangled(message: Uint8Array) {
+  const last = message.length - 1;
+  return fc.oneof(
+    fc.uint8Array({ maxLength: 100 }),
+    fc
+      .tuple(
+        fc.array(fc.tuple(fc.nat(last), fc.nat(255)), { maxLength: 4 }),
+        fc.oneof(fc.nat(message.length), fc.constant(message.length)),
+      )
+      .map(([changes, keep]) => {
+        const copy = Uint8Array.from(message);
+        for (const [at, value] of changes) copy[at] = value;
+        return copy.subarray(0, keep);
+      }),
+  );
+}
+const octets = mangled(link);
 
 const NETLINK: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
   'netlink attributes': parseAttributes,
@@ -150,6 +172,35 @@ const NETLINK: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
     return readGeneration(Buffer.concat([header, bytesAttribute(1, payload.subarray(0, 6))]));
   },
 };
+
+/** An ARP reply as ebtables logs it. */
+const logged = Buffer.concat([
+  Buffer.of(7, 0, 0x56, 0x47),
+  bytesAttribute(1, Buffer.of(0x08, 0x06, 0, 0)),
+  bytesAttribute(2, Buffer.of(0, 0x90, 0, 0)),
+  bytesAttribute(6, Buffer.of(0, 0, 0, 1)),
+  text(10).write('vifguard'),
+  nestedAttribute(20, [bytesAttribute(1, Buffer.of(0x81, 0)), bytesAttribute(2, Buffer.of(0, 7))]),
+  bytesAttribute(21, Buffer.from('ffffffffffff00163e0001000806', 'hex')),
+  bytesAttribute(9, Buffer.from('000108000604000200163e000100c0000201000000000000c0000209', 'hex')),
+]);
+const PACKET = 0x0400;
+
+test('a logged packet: any octets are decoded and told of, or refused', (t) => {
+  const holders = new Holders(EMPTY_REGISTRY, [], []);
+  let told = 0;
+  const property = fc.property(mangled(logged), (bytes) =>
+    isHandled(() => {
+      const packet = parseLoggedPacket({ type: PACKET, flags: 0, payload: Buffer.from(bytes) });
+      const frame = packet && droppedFrameOf(packet);
+      if (frame === undefined) return;
+      sightingOf(frame, { port: 'vif1.0', registry: EMPTY_REGISTRY, holders });
+      told += 1;
+    }),
+  );
+  t.notThrows(() => fc.assert(property, { numRuns: 20_000 }));
+  t.true(told > 1000);
+});
 
 for (const [what, decode] of Object.entries(NETLINK)) {
   test(`${what}: any octets are decoded, or refused`, (t) => {

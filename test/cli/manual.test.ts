@@ -55,7 +55,7 @@ test('vifguard(8) has every verb, option and example of --help', async (t) => {
 test('vif-guard.conf(5) has every setting with its default, and the keys of an entry', async (t) => {
   const text = squeezed(await render(PAGES['man/man5/vif-guard.conf.5'] ?? ''));
   const settings = [...CONF.matchAll(/^#([a-z0-9_]+ = .*)$/gm)].map(([, setting = '']) => setting);
-  t.is(settings.length, 8);
+  t.is(settings.length, 10);
   for (const setting of settings) t.true(text.includes(squeezed(setting)), setting);
   for (const key of ['ip=ADDRESS...', 'mac=MAC...', 'role=ROLE...', 'vrrp=VRID ADDRESS...']) {
     t.true(text.includes(key), key);

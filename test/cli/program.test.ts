@@ -23,6 +23,7 @@ for (const verb of [
   ['check'],
   ['reload'],
   ['watch'],
+  ['monitor'],
   ['lint'],
   ['doctor'],
   ['enable'],

@@ -11,7 +11,7 @@ test('the installed file changes nothing, and what it shows as defaults are the 
   const text = readFileSync(INSTALLED, 'latin1');
   t.deepEqual(parseHostConfig('conf', text), DEFAULT_HOST_CONFIG);
   const lines = text.match(/^#[a-z][a-z0-9_]* = .*$/gm) ?? [];
-  t.is(lines.length, 8);
+  t.is(lines.length, 10);
   t.deepEqual(parseHostConfig('conf', lines.map((line) => line.slice(1)).join('\n')), DEFAULT_HOST_CONFIG);
 });
 
@@ -20,11 +20,14 @@ test('reads every setting', (t) => {
 backend = "xtables"
 domain_configs = [ "/srv/xen", "/etc/xen/db.cfg" ]
 untrusted_ports = [ "tap0" ]
+metrics_listen = "127.0.0.1:9100"; metrics_textfile = "/srv/vifguard.prom"
 mode = "unlocked"; dhcp = "off"; peers = 'open'; dom0 = 'icmp'; link_local = "any"`;
   t.deepEqual({ ...parseHostConfig('conf', text) } as unknown, {
     backend: 'xtables',
     domainConfigs: ['/srv/xen', '/etc/xen/db.cfg'],
     untrustedPorts: ['tap0'],
+    metricsListen: { host: '127.0.0.1', port: 9100 },
+    metricsTextfile: '/srv/vifguard.prom',
     defaults: { mode: 'unlocked', dhcp: false, peers: 'open', dom0: 'icmp', linkLocal: 'any' },
   });
 });
@@ -42,6 +45,20 @@ const refused: [text: string, message: RegExp][] = [
   ],
   ['domain_configs = [ "/a",\n[] ]', /^conf:2:1: domain_configs should be a list of texts/],
   ['domain_configs = [ "xen" ]', /^conf:1:20: "xen" is not an absolute path/],
+  ['metrics_lisen = ""', /unknown setting "metrics_lisen"; did you mean "metrics_listen"\?/],
+  [
+    'metrics_listen = "192.0.2.2:9100"',
+    /^conf:1:18: "192\.0\.2\.2:9100" could be reached from elsewhere; .*write 127\.0\.0\.1:9100 or \[::1\]:9100$/,
+  ],
+  ['metrics_listen = "[::]:9100"', /^conf:1:18: "\[::\]:9100" could be reached from elsewhere/],
+  ['metrics_listen = "0.0.0.0:9100"', /could be reached from elsewhere/],
+  ['metrics_listen = "127.0.0.0/8:9100"', /is no place for metrics; write 127\.0\.0\.1:PORT/],
+  ['metrics_listen = ":9100"', /is no place for metrics/],
+  ['metrics_listen = "127.0.0.1:70000"', /is no place for metrics/],
+  ['metrics_listen = "run/metrics.sock"', /is no place for metrics/],
+  [`metrics_listen = "/${'x'.repeat(107)}"`, /is too long for a socket; 107 octets are the most$/],
+  ['metrics_textfile = "/srv/vifguard.txt"', /is not what node_exporter reads; .* ends in "\.prom"$/],
+  ['metrics_textfile = "vifguard.prom"', /is not what node_exporter reads/],
   ['untrusted_ports = [ "eth0", "eth+" ]', /^conf:1:29: "eth\+" is not a usable interface name/],
 ];
 
@@ -62,6 +79,14 @@ test('VIFGUARD_CONF names the file, which then has to exist', (t) => {
   t.is(loadHostConfig({ VIFGUARD_CONF: file }).defaults.peers, 'open');
   const special = t.throws(() => loadHostConfig({ VIFGUARD_CONF: '/dev/zero' }), { instanceOf: ConfigError });
   t.is(special.message, '/dev/zero: is not a regular file');
+});
+
+test('metrics are served on loopback and on unix sockets', (t) => {
+  const listenOn = (text: string) => parseHostConfig('conf', `metrics_listen = "${text}"`).metricsListen;
+  t.deepEqual(listenOn('127.3.2.1:1'), { host: '127.3.2.1', port: 1 });
+  t.deepEqual(listenOn('[::1]:65535'), { host: '::1', port: 65535 });
+  t.deepEqual(listenOn('/run/vifguard/metrics.sock'), { path: '/run/vifguard/metrics.sock' });
+  t.is(listenOn(''), undefined);
 });
 
 test('either backend can be chosen', (t) => {

@@ -88,7 +88,27 @@ const inHostChains = (prefix: string, mutants: Readonly<Record<string, HostMutan
     ...tests,
   }));
 
+/** What keeps one guest's flood from hiding another guest's drops. */
+const LOGGING: readonly Mutant[] = [
+  {
+    name: 'xtables: a limit of its own for each port, of what is logged',
+    file: 'src/backends/xtables/log-chains.ts',
+    edit: replacing(/, `-j \$\{ROOT\.log\}`/, ''),
+    tests: ['monitor/monitor'],
+    titles: ['xtables: a guest that floods *'],
+  },
+  {
+    name: 'nftables: a limit of its own for each port, of what is logged',
+    file: 'src/backends/nftables/base-chains.ts',
+    edit: replacing(/counter \$\{LOG_LIMIT\} \} \$\{log\}/, `counter } \${LOG_LIMIT} \${log}`),
+    tests: ['monitor/monitor'],
+    titles: ['nftables: a guest that floods *'],
+    backend: 'nftables',
+  },
+];
+
 export const HOST_MUTANTS: readonly Mutant[] = [
+  ...LOGGING,
   ...inHostChains('', CHAINS),
   ...inHostChains('hook: ', HOOKS),
   {

@@ -1,4 +1,5 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
+import { DROP_LOG_GROUP, DROP_LOG_LIMIT, dropLogPrefix } from '../drop-log.ts';
 import {
   type Chain,
   dropChain,
@@ -99,15 +100,19 @@ function acceptIpv6(): Chain {
   };
 }
 
+const LOG_LIMIT = `limit rate ${DROP_LOG_LIMIT.perSecond}/second burst ${DROP_LOG_LIMIT.burst} packets`;
+
+/** Each port has a counter in the set of the reason, and a limit of what is logged of it. */
 function dropChains(way: Way): (readonly [string, Chain])[] {
   return REASON_NAMES.map((reason) => {
     const name = dropChain(way, reason);
-    return [name, { rules: [`update @${name} { ${PORT_NAME[way]} }`, 'drop'] }];
+    const log = `log prefix "${dropLogPrefix(way, reason)}" group ${DROP_LOG_GROUP}`;
+    return [name, { rules: [`update @${name} { ${PORT_NAME[way]} counter ${LOG_LIMIT} } ${log}`, 'drop'] }];
   });
 }
 
 function counters(way: Way): (readonly [string, SetDeclaration])[] {
-  const body = `typeof ${PORT_NAME[way]}; size 65535; flags dynamic; counter`;
+  const body = `typeof ${PORT_NAME[way]}; size 65535; flags dynamic`;
   return REASON_NAMES.map((reason) => [dropChain(way, reason), { kind: 'set', body }]);
 }
 

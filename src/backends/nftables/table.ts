@@ -1,4 +1,5 @@
 import type { Reason } from '../../rules/reason.ts';
+import type { DropWay } from '../drop-log.ts';
 
 /** Our one table in nft(8)'s words; nft takes letters, digits, `/`, `-`, `_` and `.` in a name unquoted. */
 export const TABLE = 'bridge vifguard';
@@ -46,7 +47,7 @@ export function mergeElements(parts: readonly Elements[]): Elements {
 }
 
 /** The two ways of a frame: from the guest, and to it. */
-export type Way = 'from' | 'to';
+export type Way = DropWay;
 
 /** What holds the guest's port on each way. */
 export const PORT_NAME: Readonly<Record<Way, string>> = { from: 'iifname', to: 'oifname' };

@@ -1,13 +1,11 @@
-import { REASONS, type Reason } from '../../rules/reason.ts';
 import type { GuardedHost } from '../backend.ts';
 import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
 import { dispatchChains, nameTree } from './dispatch.ts';
+import { logTrees, reasonChains } from './log-chains.ts';
 import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
 import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
 import { JUDGED, MARKED_DROPS, portChains } from './port-chains.ts';
 import { SHARED_STAGES, sharedChains } from './shared-stages.ts';
-
-type ChainEntry = readonly [string, readonly string[]];
 
 /** The built-in chains and our rule that stands first in each. */
 export const HOOKS: readonly {
@@ -27,7 +25,7 @@ export const HOOKS: readonly {
 /** All chains for a host: what the kernel should hold. */
 export function hostTables(host: GuardedHost): Tables {
   const ports = [...host.ports].map(([port, { policy }]) => portChains(port, policy()));
-  return mergeTables(staticChains(), bridgeChains(host), ...ports, trees(host));
+  return mergeTables(reasonChains(), staticChains(), bridgeChains(host), ...ports, trees(host));
 }
 
 /** The chains that a host has for one port, and those on the way to it. */
@@ -45,7 +43,7 @@ function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   const all = nameTree(ports, touching);
   const chains = (root: string, option: string, leaf = own(root), tree = all): Chains =>
     dispatchChains({ root, option, tree, leaf });
-  return {
+  return mergeTables(logTrees(ports, touching), {
     'ebtables nat': new Map([
       ...withEnds(chains(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
         head: [...host.bridges.values()].map(({ address }) => `-d ${address} ${markAs(MARK.host)}`),
@@ -62,7 +60,7 @@ function trees(host: GuardedHost, touching?: string): Partial<Tables> {
       ...chains(ROOT.toDom0, '-i', own(ROOT.toDom0), nameTree(restricted, touching)),
     ]),
     'ip6tables raw': chains(ROOT.neighborDiscovery, '-m physdev --physdev-in'),
-  };
+  });
 }
 
 function withEnds(
@@ -78,15 +76,11 @@ function markAs(mark: number): string {
 }
 
 function staticChains(): Partial<Tables> {
-  const reasons = (Object.keys(REASONS) as Reason[]).map(
-    (reason): ChainEntry => [reasonChain(reason), ['-j DROP']],
-  );
   const unmarked = `--mark ! ${hex(MARK.accepted)}/${hex(bits(MARK.accepted, PENDING))} -j ${ROOT.unfiltered}`;
   const clear = `-j mark --mark-and ${hex(without(OURS))} --mark-target CONTINUE`;
   return {
-    'ebtables nat': new Map([...reasons, ...sharedChains()]),
+    'ebtables nat': sharedChains(),
     'ebtables filter': new Map<string, readonly string[]>([
-      ...reasons,
       ['vg-forward', [unmarked]],
       // dom0 may route the frame to another bridge, where our marks would be taken for that port's.
       [
@@ -95,7 +89,6 @@ function staticChains(): Partial<Tables> {
       ],
     ]),
     'ip6tables raw': new Map<string, readonly string[]>([
-      ...reasons,
       ...PACKET_END_CHAINS,
       [JUDGED, [`-j MARK --set-xmark 0x0/${hex(PENDING)}`]],
     ]),

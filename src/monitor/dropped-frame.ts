@@ -1,0 +1,27 @@
+import { type DropWay, parseDropLogPrefix } from '../backends/drop-log.ts';
+import { reasonOfMark } from '../backends/xtables/marks.ts';
+import type { LoggedPacket } from '../netlink/packet-log.ts';
+import type { Reason } from '../rules/reason.ts';
+
+/** A frame that a guard has dropped and logged. */
+export interface DroppedFrame {
+  readonly way: DropWay;
+  readonly reason: Reason;
+  /** The index of the guest's port. */
+  readonly port: number;
+  /** Perhaps cut off. */
+  readonly octets: Buffer;
+}
+
+/** Of the hooks that drop, ebtables' last one has the frames for guests (NF_BR_POST_ROUTING). */
+const POST_ROUTING = 4;
+
+/** Undefined for what no rule of ours has logged. */
+export function droppedFrameOf(packet: LoggedPacket): DroppedFrame | undefined {
+  const rule = parseDropLogPrefix(packet.prefix);
+  const { reason = reasonOfMark(packet.mark), way = packet.hook === POST_ROUTING ? 'to' : 'from' } =
+    rule ?? {};
+  const port = way === 'to' ? packet.outward : packet.inward;
+  if (rule === undefined || reason === undefined || port === undefined) return undefined;
+  return { way, reason, port, octets: packet.frame };
+}

@@ -1,0 +1,76 @@
+import { networkInterfaces } from 'node:os';
+import { type IpPrefix, isHost, parsePrefix, prefixContains } from '../address/ip.ts';
+import { type Identifier, identifierText } from '../model/claim.ts';
+import { guestName, policyOf, type Registry } from '../port/registry.ts';
+import { addressesOf, grantedLinkLocals, macsOf } from '../rules/identity.ts';
+import type { Gateway } from './gateways.ts';
+
+/** Who has something. */
+interface Holder {
+  readonly name: string;
+  /** Its port, if it is a guest. */
+  readonly port?: string;
+  /** Its bridge, where that is known. */
+  readonly bridge?: string;
+}
+
+/** About whose frame it is asked: a guest is not told of itself, and of its own bridge first. */
+export interface Subject {
+  readonly port: string;
+  readonly bridge: string | undefined;
+}
+
+/** Whom MACs and addresses belong to: guests that are attached, dom0, and the routers that it knows. */
+export class Holders {
+  readonly #exact = new Map<string, Holder[]>();
+  readonly #blocks: (readonly [IpPrefix, Holder])[] = [];
+
+  constructor(registry: Registry, dom0: readonly Identifier[], gateways: readonly Gateway[]) {
+    for (const [port, record] of registry.ports) {
+      const policy = policyOf(record);
+      // What link-local=any grants is nobody's own.
+      const linkLocals = policy.linkLocal === 'any' ? [] : grantedLinkLocals(policy);
+      const addresses = [addressesOf(policy, 4), addressesOf(policy, 6), linkLocals];
+      const identity = [...macsOf(policy), ...addresses.flatMap((set) => (set === 'any' ? [] : set))];
+      this.#add({ name: guestName(record), port, bridge: record.bridge }, identity);
+    }
+    for (const [bridge, { address }] of Object.entries(registry.bridges)) {
+      this.#add({ name: 'dom0', bridge }, [address]);
+    }
+    this.#add({ name: 'dom0' }, dom0);
+    for (const { address, mac } of gateways) {
+      this.#add({ name: 'gateway' }, mac === undefined ? [address] : [address, mac]);
+    }
+  }
+
+  /** The name of the holder; undefined when nobody is known to be it. */
+  holderOf(identifier: Identifier, subject: Subject): string | undefined {
+    const exact = this.#exact.get(identifierText(identifier)) ?? [];
+    const others = [...exact, ...this.#aroundOf(identifier)].filter(({ port }) => port !== subject.port);
+    return (others.find(({ bridge }) => bridge === subject.bridge) ?? others[0])?.name;
+  }
+
+  #aroundOf(identifier: Identifier): Holder[] {
+    if (typeof identifier === 'string') return [];
+    return this.#blocks.flatMap(([block, holder]) => (prefixContains(block, identifier) ? [holder] : []));
+  }
+
+  #add(holder: Holder, identity: readonly Identifier[]): void {
+    for (const identifier of identity) {
+      const key = identifierText(identifier);
+      if (typeof identifier === 'string' || isHost(identifier)) {
+        this.#exact.set(key, [...(this.#exact.get(key) ?? []), holder]);
+      } else {
+        this.#blocks.push([identifier, holder]);
+      }
+    }
+  }
+}
+
+/** dom0's own MACs and addresses, in the network namespace that we are in. */
+export function ownIdentity(): Identifier[] {
+  const interfaces = Object.values(networkInterfaces()).flatMap((list = []) => list);
+  return interfaces
+    .filter(({ internal }) => !internal)
+    .flatMap(({ mac, address }) => [mac, parsePrefix(address)]);
+}
