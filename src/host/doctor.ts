@@ -187,7 +187,7 @@ function diagnoseForwarding(bridge: Link, { backend, forwarding }: HostFacts): D
   return warn(
     `bridge ${name}`,
     `its ${families} meets dom0's own firewall, and ${firewall} drops it`,
-    `${remedy}; docs/firewalls.md tells how to make it stay, and the other ways`,
+    remedy,
   );
 }
 
