@@ -19,6 +19,7 @@ import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { stateDirectory } from '../port/registry.ts';
 import { XenstoreClient } from '../xenstore/client.ts';
 import type { FileFacts, HostFacts, Outcome } from './doctor.ts';
+import type { Forwarding } from './forwarding.ts';
 
 const SCRIPT = '/etc/xen/scripts/vif-guard';
 const BRIDGE_NETFILTER = '/proc/sys/net/bridge';
@@ -29,12 +30,12 @@ export async function readHostFacts(): Promise<HostFacts> {
   const config = readHostConfig();
   const { backend } = 'value' in config ? config.value : DEFAULT_HOST_CONFIG;
   const needsModule = (await loadBackend(backend)).bridgeNetfilter;
-  const [tools, trial, xenstored, forwardPolicy, links] = await Promise.all([
+  const [tools, trial, xenstored, forwarding, links] = await Promise.all([
     Promise.all(TOOLS[backend].map(async (tool) => [tool, await attempt(tool, ['--version'])] as const)),
     // Matches on bridge ports would load the module, which switches every bridge of the host over.
     needsModule && bridgeNetfilter !== 'loaded' ? undefined : tryRules(backend),
     tryXenstored(),
-    readForwardPolicy(),
+    readForwarding(),
     readLinks(),
   ]);
   return {
@@ -46,7 +47,7 @@ export async function readHostFacts(): Promise<HostFacts> {
     trial,
     xenstored,
     legacyTables: readLines('/proc/net/ip6_tables_names'),
-    forwardPolicy,
+    forwarding,
     links,
     config,
     defaultScript: readDefaultScript(),
@@ -128,10 +129,24 @@ async function tryXenstored(): Promise<Outcome> {
   }
 }
 
-/** `-S` begins with `-P FORWARD POLICY`. */
-async function readForwardPolicy(): Promise<string | undefined> {
-  const { said } = await attempt('ip6tables-nft', ['-S', 'FORWARD']);
-  return /^-P FORWARD (\w+)/.exec(said)?.[1];
+async function readForwarding(): Promise<Forwarding> {
+  const [ipv4, ipv6, firewalld] = await Promise.all([
+    linesOf('iptables-nft', ['-S']),
+    linesOf('ip6tables-nft', ['-S']),
+    linesOf('nft', ['list', 'table', 'inet', 'firewalld']),
+  ]);
+  const isCalled = (tables: string) => readLines(`${BRIDGE_NETFILTER}/bridge-nf-call-${tables}`)[0] === '1';
+  return {
+    filter: { IPv4: ipv4, IPv6: ipv6 },
+    firewalld,
+    calls: { IPv4: isCalled('iptables'), IPv6: isCalled('ip6tables') },
+  };
+}
+
+/** None where the command fails: no such tool, or no such table. */
+async function linesOf(file: string, args: readonly string[]): Promise<string[]> {
+  const { works, said } = await attempt(file, args);
+  return works ? said.split('\n').map((line) => line.trim()) : [];
 }
 
 async function readLinks(): Promise<readonly Link[]> {

@@ -2,6 +2,7 @@ import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { isVifGuard } from '../config/xl-conf.ts';
 import type { Link } from '../netlink/link.ts';
+import { dropperOf, FAMILIES, type Family, type Forwarding, meetsFirewall } from './forwarding.ts';
 import { parseGuestPort } from './guest-port.ts';
 
 export type Severity = 'ok' | 'warn' | 'fail';
@@ -43,8 +44,7 @@ export interface HostFacts {
   readonly xenstored: Outcome;
   /** The names of legacy tables that this kernel has (/proc/net/ip6_tables_names). */
   readonly legacyTables: readonly string[];
-  /** The policy of ip6tables' FORWARD chain; undefined when it cannot be read. */
-  readonly forwardPolicy: string | undefined;
+  readonly forwarding: Forwarding;
   readonly links: readonly Link[];
   /** The host config, or why it cannot be used. */
   readonly config: { readonly value: HostConfig } | { readonly problem: string };
@@ -64,7 +64,7 @@ export function diagnose(facts: HostFacts): Diagnosis[] {
     ...(facts.backend === 'xtables' ? [diagnoseBridgeNetfilter(facts)] : []),
     ...diagnoseTrial(facts),
     diagnoseXenstored(facts),
-    ...(facts.backend === 'xtables' ? [diagnoseForwarding(facts), ...diagnoseLegacy(facts)] : []),
+    ...(facts.backend === 'xtables' ? diagnoseLegacy(facts) : []),
     ...diagnoseBridges(facts),
     diagnoseConfig(facts),
     ...facts.configFiles.flatMap(diagnoseOwner),
@@ -128,16 +128,6 @@ function diagnoseXenstored({ xenstored: { works, said } }: HostFacts): Diagnosis
     : fail('xenstored', said, 'boot with Xen, and run "systemctl start xenstored"');
 }
 
-function diagnoseForwarding({ forwardPolicy }: HostFacts): Diagnosis {
-  const subject = 'ip6tables FORWARD';
-  if (forwardPolicy === undefined) {
-    return warn(subject, 'its policy cannot be read', 'see what "ip6tables-nft -S FORWARD" says');
-  }
-  return forwardPolicy === 'DROP'
-    ? ok(subject, 'policy DROP (Docker?); vifguard lets bridged guests pass it')
-    : ok(subject, `policy ${forwardPolicy}`);
-}
-
 function diagnoseLegacy({ legacyTables }: HostFacts): Diagnosis[] {
   if (!legacyTables.includes('filter') && !legacyTables.includes('raw')) return [];
   return [
@@ -149,7 +139,8 @@ function diagnoseLegacy({ legacyTables }: HostFacts): Diagnosis[] {
   ];
 }
 
-function diagnoseBridges({ links, config }: HostFacts): Diagnosis[] {
+function diagnoseBridges(facts: HostFacts): Diagnosis[] {
+  const { links, config } = facts;
   const untrusted: readonly string[] = 'value' in config ? config.value.untrustedPorts : [];
   const bridges = links.filter(({ kind }) => kind === 'bridge');
   if (bridges.length === 0) {
@@ -168,8 +159,50 @@ function diagnoseBridges({ links, config }: HostFacts): Diagnosis[] {
       .filter((name) => parseGuestPort(name) === undefined && !untrusted.includes(name));
     const said =
       uplinks.length === 0 ? 'no uplink: its guests reach dom0 at most' : `uplink ${uplinks.join(', ')}`;
-    return ok(`bridge ${bridge.name}`, said);
+    return diagnoseForwarding(bridge, facts) ?? ok(`bridge ${bridge.name}`, said);
   });
+}
+
+/** dom0's own firewall may drop what the guards let through; nobody thinks of it who has set up Docker. */
+function diagnoseForwarding(bridge: Link, { backend, forwarding }: HostFacts): Diagnosis | undefined {
+  const { name } = bridge;
+  const lost = FAMILIES.map((family) => ({
+    family,
+    dropper: lossOf(bridge, family, { backend, forwarding }),
+  }));
+  const drops = lost.filter(({ dropper }) => dropper !== undefined);
+  const [first] = drops;
+  if (first === undefined) return undefined;
+  const families = drops.map(({ family }) => family).join(' and ');
+  const [firewall, remedy] =
+    first.dropper === 'firewalld'
+      ? [
+          'firewalld',
+          `run "firewall-cmd --permanent --zone=public --change-interface=${name}; firewall-cmd --reload"`,
+        ]
+      : [
+          'the policy DROP of FORWARD (Docker, ufw)',
+          `run "${drops.map(({ family }) => `${TABLES[family]} -I FORWARD -i ${name} -o ${name} -j ACCEPT`).join('; ')}"`,
+        ];
+  return warn(
+    `bridge ${name}`,
+    `its ${families} meets dom0's own firewall, and ${firewall} drops it`,
+    remedy,
+  );
+}
+
+const TABLES: Readonly<Record<Family, string>> = { IPv4: 'iptables', IPv6: 'ip6tables' };
+
+/** With xtables our bridges call ip6tables in any case, and what ip6tables' own FORWARD says is overruled. */
+function lossOf(
+  bridge: Link,
+  family: Family,
+  { backend, forwarding }: Pick<HostFacts, 'backend' | 'forwarding'>,
+) {
+  const isOurs = backend === 'xtables' && family === 'IPv6';
+  if (!isOurs && !meetsFirewall(bridge, family, forwarding)) return undefined;
+  const dropper = dropperOf(bridge, family, forwarding);
+  return isOurs && dropper === 'FORWARD' ? undefined : dropper;
 }
 
 function diagnoseConfig({ config }: HostFacts): Diagnosis {

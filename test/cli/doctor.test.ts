@@ -15,7 +15,7 @@ const OF_BACKEND: Readonly<
 > = {
   xtables: {
     tools: ['ebtables-nft', 'ip6tables-nft'],
-    also: ['br_netfilter', 'ip6tables FORWARD'],
+    also: ['br_netfilter'],
     debian: 'iptables',
   },
   nftables: { tools: ['nft'], also: [], debian: 'nftables' },
