@@ -84,12 +84,11 @@ test-xen: deps deb ## the package on a real Xen, emulated by QEMU, with guests t
 	$(call apt,mmdebstrap qemu-system-x86)
 	npx --no-install tsx test/xen/test-xen.ts $(deb)/*.deb "$(ONLY)"
 
-box: build/vagrant/frames ## what vagrant/Vagrantfile starts from: a Debian on Xen, for libvirt, from apt alone
-	$(call apt,fdisk mmdebstrap qemu-utils vagrant)
+box: build/vagrant/frames ## what "vagrant up" in vagrant/ needs: a box with a Debian on Xen, from apt alone, and Vagrant
+	$(call apt,fdisk mmdebstrap $(vagrant_packages))
 	vagrant/box build/vagrant
 
-vagrant-test: deps deb box ## what "vagrant up" gives, then the scenarios of test-xen through "vagrant ssh"; ONLY=NAME,...: these
-	$(call apt,$(vagrant_packages))
+vagrant-test: deps deb box ## what "vagrant up" gives, then the stories of test-xen through "vagrant ssh"; ONLY=NAME,...: these
 	vagrant/with-libvirtd npx --no-install tsx test/xen/test-vagrant.ts "$(ONLY)"
 
 clean: ## remove what was built; the Debian packages and node modules stay

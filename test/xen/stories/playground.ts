@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { GATEWAY } from '../../lab/segment.ts';
 import type { Dom0 } from '../dom0.ts';
+import { destroyAll } from '../residue.ts';
 import { FOREIGN, station } from '../stations.ts';
 import type { Story } from '../story.ts';
 
@@ -19,14 +20,15 @@ async function succeeds(dom0: Dom0, guest: string, command: string): Promise<boo
   return status === '0';
 }
 
-/** What `vagrant up` leaves, and what vagrant/hello says to try. The other stories start a watch of their own. */
+/** What `vagrant up` leaves, and what vagrant/hello says to try. The other stories want neither guests nor service. */
 export const PLAYGROUND: Story = {
   name: 'playground',
   run: async (dom0, holds) => {
     try {
       await tell(dom0, holds);
     } finally {
-      await dom0.run('systemctl stop vifguard');
+      await destroyAll(dom0);
+      await dom0.run('systemctl stop vifguard; vifguard host down');
     }
   },
 };
