@@ -15,6 +15,19 @@ ip= of the spec has the guest's addresses, between blanks; without one the guest
 unless its vifguard entry says otherwise. xl ignores the setting vifguard; its entries belong to vifs
 by position. vif-guard.conf(5) has their keys, and the defaults.
 
+vlan= of the spec puts the port in a VLAN of a bridge that filters them ("ip link set xenbr0 type bridge
+vlan_filtering 1"): one VLAN, without tags. A guest that needs several gets a vif for each. xl passes it on from
+Xen 4.19 on; for an older one it is read from the domain's config, or from the vifguard entry.
+
+A vif that comes later has its keys as separate arguments; of several in one, xl takes the first and drops the
+others, script= among them, without a word:
+
+  xl network-attach web1 mac=00:16:3e:38:b4:ad bridge=xenbr0 script=vif-guard 'ip=192.0.2.44'
+
+When that is refused, xl keeps the vif, closed, and the guest's next reboot would fail: "vifguard check" names it,
+and "xl network-detach" takes it away. In a driver domain, where "xl devd" runs the script, the guests' names cannot be
+read: vifguard entries have no effect there, and the host's defaults hold.
+
 A port goes up last: filters come first, then the bridge. When anything fails, the port stays down and on
 no bridge, "xl create" fails, and the reason is in xenstore (hotplug-error), which xl prints. It exits
 with 1 then, and else with 0.

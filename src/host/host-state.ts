@@ -10,6 +10,7 @@ import { guardedHost } from '../port/guarded-host.ts';
 import { lockHolder } from '../port/lock.ts';
 import { backendOf, isInstalled, type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
+import { readDomainName } from '../xenstore/vif-record.ts';
 import { hasBridgeNetfilter } from './bridge-netfilter.ts';
 import type { AnnouncedVif, GuardState, HostState } from './inspection.ts';
 
@@ -153,7 +154,7 @@ async function announcedVifs(store: StoreView): Promise<AnnouncedVif[]> {
     (await store.directory(path)).filter((name) => /^\d{1,5}$/.test(name)).map(Number);
   const ofDomain = async (domid: number) => {
     const [domain, handles] = await Promise.all([
-      store.read(`/local/domain/${domid}/name`),
+      readDomainName(store, domid),
       numbers(`backend/vif/${domid}`),
     ]);
     return await Promise.all(

@@ -1,6 +1,7 @@
 import { quote } from '../address/quote.ts';
 import { InputError } from '../errors.ts';
 import type { StoreView } from './client.ts';
+import { XenstoreError } from './error.ts';
 
 /** Which vif a backend path means. */
 export interface VifPath {
@@ -71,6 +72,16 @@ export function parseVifPath(path: string): VifPath {
   return { domid: Number(domid), handle: Number(handle), ...ownDomid };
 }
 
+/** Undefined in a driver domain, too, which may not read the names of others. @throws XenstoreError */
+export async function readDomainName(view: StoreView, domid: number): Promise<string | undefined> {
+  try {
+    return await view.read(`/local/domain/${domid}/name`);
+  } catch (error) {
+    if (error instanceof XenstoreError && error.code === 'EACCES') return undefined;
+    throw error;
+  }
+}
+
 /**
  * Reads everything about one vif in one round trip. A vif that is gone has a record without keys.
  *
@@ -80,10 +91,9 @@ export async function readVifRecord(view: StoreView, backendPath: string): Promi
   const vif = parseVifPath(backendPath);
   const keys = Object.entries(KEYS);
   const paths = keys.map(([, key]) => `${backendPath}/${key}`);
-  const [ownDomid, domainName, ...values] = await view.readAll([
-    'domid',
-    `/local/domain/${vif.domid}/name`,
-    ...paths,
+  const [domainName, [ownDomid, ...values]] = await Promise.all([
+    readDomainName(view, vif.domid),
+    view.readAll(['domid', ...paths]),
   ]);
   const found = keys.map(([name], index) => [name, values[index]] as const);
   const present = Object.fromEntries(found.filter(([, value]) => value !== undefined));

@@ -57,7 +57,7 @@ test('vif-guard.conf(5) has every setting with its default, and the keys of an e
   const settings = [...CONF.matchAll(/^#([a-z0-9_]+ = .*)$/gm)].map(([, setting = '']) => setting);
   t.is(settings.length, 8);
   for (const setting of settings) t.true(text.includes(squeezed(setting)), setting);
-  for (const key of ['ip=ADDRESS...', 'mac=MAC...', 'role=ROLE...', 'vrrp=VRID ADDRESS...']) {
+  for (const key of ['ip=ADDRESS...', 'mac=MAC...', 'role=ROLE...', 'vlan=VID', 'vrrp=VRID ADDRESS...']) {
     t.true(text.includes(key), key);
   }
 });

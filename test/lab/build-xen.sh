@@ -30,6 +30,6 @@ if [ ! -d xen ]; then
 fi
 
 if [ ! xen/xenstored-shim.so -nt "$source" ]; then
-  gcc -Wall -O1 -shared -fPIC -o xen/shim.new "$source" -ldl
+  gcc -Wall -O1 -shared -fPIC -o xen/shim.new "$source" -ldl -lpthread
   mv xen/shim.new xen/xenstored-shim.so
 fi

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { encodeMessage } from '../../src/xenstore/wire.ts';
 
 const BUILD = fileURLToPath(new URL('../../build', import.meta.url));
 
@@ -20,6 +21,8 @@ const PAIRS_PER_WRITE = 200;
 /** A real xenstored, and Debian's xenstore-utils to look into it: our own client is what is tested. */
 export interface Xenstored {
   readonly socket: string;
+  /** Where a driver domain that was introduced is heard, as on its own /dev/xen/xenbus. */
+  readonly ring: string;
   /** What a program needs to find this xenstored, xenstore-utils and the Xen libraries. */
   readonly env: { readonly XENSTORED_PATH: string; readonly PATH: string; readonly LD_LIBRARY_PATH: string };
   /** Writes path to value; parents come into being. Relative paths are dom0's. */
@@ -29,6 +32,10 @@ export interface Xenstored {
   /** The names below `path`, none when it does not exist. */
   list(path: string): Promise<string[]>;
   rm(path: string): Promise<void>;
+  /** Sets who may do what with a node: `n5`, `r1` (xenstore-chmod(1)). */
+  chmod(path: string, ...permissions: readonly string[]): Promise<void>;
+  /** Makes a domain known, as xl does once it has built it; one at most. */
+  introduce(domid: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,18 +52,20 @@ export async function startXenstored(dir: string): Promise<Xenstored> {
   await buildXen();
   await mkdir(dir, { recursive: true });
   const socket = join(dir, 'xenstored');
-  if (socket.length > LONGEST_SOCKET_PATH) throw new Error(`socket path too long: ${socket}`);
+  const ring = `${socket}-ring`;
+  if (ring.length > LONGEST_SOCKET_PATH) throw new Error(`socket path too long: ${socket}`);
   const env = {
     XENSTORED_PATH: socket,
     PATH: `${join(XEN_ROOT, 'usr/bin')}:${process.env.PATH}`,
     LD_LIBRARY_PATH: join(XEN_ROOT, 'lib'),
   };
-  const stop = await startDaemon(dir, env);
+  const stop = await startDaemon(dir, { ...env, XENSTORED_SHIM_RING: ring });
   const tool = (name: string, args: readonly string[]) => execa(`xenstore-${name}`, ['--', ...args], { env });
   const query = (name: string, args: readonly string[]) =>
     execa(`xenstore-${name}`, args, { env, reject: false, stripFinalNewline: false });
   return {
     socket,
+    ring,
     env,
     async write(entries) {
       const pairs = Object.entries(entries);
@@ -75,8 +84,26 @@ export async function startXenstored(dir: string): Promise<Xenstored> {
     async rm(path) {
       await tool('rm', [path]);
     },
+    async chmod(path, ...permissions) {
+      await tool('chmod', [path, ...permissions]);
+    },
+    async introduce(domid) {
+      await introduce(socket, domid);
+    },
     stop,
   };
+}
+
+/** XS_INTRODUCE, which no tool sends: the domain, and the frame and event channel of its ring. */
+async function introduce(path: string, domid: number): Promise<void> {
+  const XS_INTRODUCE = 8;
+  const payload = Buffer.from([domid, 1, 1, ''].join('\0'));
+  const socket = connect(path);
+  socket.write(encodeMessage({ type: XS_INTRODUCE, requestId: 0, transactionId: 0, payload }));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  if (answer.readUInt32LE(0) !== XS_INTRODUCE)
+    throw new Error(`domain ${domid} cannot be introduced: ${answer}`);
 }
 
 /** xenstore-write reads C escapes in values. */
@@ -84,7 +111,10 @@ function escapeValue([path, value]: [string, string]): [string, string] {
   return [path, value.replaceAll('\\', '\\\\')];
 }
 
-async function startDaemon(dir: string, env: Xenstored['env']): Promise<() => Promise<void>> {
+async function startDaemon(
+  dir: string,
+  env: Xenstored['env'] & { readonly XENSTORED_SHIM_RING: string },
+): Promise<() => Promise<void>> {
   const daemon = join(XEN_ROOT, 'usr/lib/xen-4.17/bin/xenstored');
   const child = execa(
     'setpriv',
