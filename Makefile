@@ -80,7 +80,7 @@ test-deb: deps deb ## the package on a bare Debian 12 and 13: lintian, install, 
 	$(call apt,lintian mmdebstrap piuparts)
 	npx --no-install ava --timeout=30m test/deb/deb.test.ts
 
-test-xen: deps deb ## the package on a real Xen, emulated by QEMU, with guests that attack; ONLY=NAME,...: these scenarios
+test-xen: deps deb ## the package on a real Xen, emulated by QEMU, with guests that attack; ONLY=NAME,...: these stories
 	$(call apt,mmdebstrap qemu-system-x86)
 	npx --no-install tsx test/xen/test-xen.ts $(deb)/*.deb "$(ONLY)"
 

@@ -1,5 +1,4 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -53,11 +52,9 @@ export class Vagrant {
 
   /** As `vagrant ssh` does it, but all over one connection. */
   async #run(script: string, timeoutMs: number): Promise<Result> {
-    const shared = [
-      'ControlMaster=auto',
-      'ControlPersist=60',
-      `ControlPath=${join(tmpdir(), 'vifguard-%C')}`,
-    ].flatMap((option) => ['-o', option]);
+    const shared = ['ControlMaster=auto', 'ControlPersist=60', 'ControlPath=/run/vifguard-%C'].flatMap(
+      (option) => ['-o', option],
+    );
     const command = ['-F', SSH_CONFIG, ...shared, 'default', `sudo sh -c '${REMOTE}'`];
     const { exitCode, timedOut, stdout, stderr } = await execa('ssh', command, {
       input: `${script}\n`,
