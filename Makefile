@@ -16,6 +16,10 @@ lab_packages := curl dnsmasq-base ebtables groff-base iproute2 iptables iputils-
 # A node from elsewhere (NodeSource) brings its own npm and headers, and conflicts with Debian's.
 node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)
 
+# With systemd the host's libvirtd serves; without, vagrant/with-libvirtd starts one.
+vagrant_packages := dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu openssh-client qemu-system-x86 qemu-utils vagrant \
+	vagrant-libvirt $(if $(wildcard /run/systemd/system),libvirt-daemon-system)
+
 stamps := build/stamps
 modules := $(stamps)/modules
 bundles := $(stamps)/bundles
@@ -29,7 +33,8 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # apt and npm each want to be alone
-.PHONY: help deps build lint types test demo bench fuzz mutants clean install deb test-bare test-deb test-xen
+.PHONY: help deps build lint types test demo bench fuzz mutants clean install deb test-bare test-deb test-xen \
+	box vagrant-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -75,9 +80,16 @@ test-deb: deps deb ## the package on a bare Debian 12 and 13: lintian, install, 
 	$(call apt,lintian mmdebstrap piuparts)
 	npx --no-install ava --timeout=30m test/deb/deb.test.ts
 
-test-xen: deps deb ## the package on a real Xen, emulated by QEMU, with guests that attack; ONLY=NAME,...: these scenarios
+test-xen: deps deb ## the package on a real Xen, emulated by QEMU, with guests that attack; ONLY=NAME,...: these stories
 	$(call apt,mmdebstrap qemu-system-x86)
 	npx --no-install tsx test/xen/test-xen.ts $(deb)/*.deb "$(ONLY)"
+
+box: build/vagrant/frames ## what "vagrant up" in vagrant/ needs: a box with a Debian on Xen, from apt alone, and Vagrant
+	$(call apt,fdisk mmdebstrap $(vagrant_packages))
+	vagrant/box build/vagrant
+
+vagrant-test: deps deb box ## what "vagrant up" gives, then the stories of test-xen through "vagrant ssh"; ONLY=NAME,...: these
+	vagrant/with-libvirtd npx --no-install tsx test/xen/test-vagrant.ts "$(ONLY)"
 
 clean: ## remove what was built; the Debian packages and node modules stay
 	rm -rf dist build
@@ -118,6 +130,11 @@ $(modules): package.json package-lock.json Makefile
 	$(call apt,$(build_packages) $(node_packages))
 	npm install --no-save --no-audit --no-fund
 	@mkdir -p $(@D) && touch $@
+
+build/vagrant/frames: test/lab/frames.c
+	$(call apt,gcc libc6-dev)
+	@mkdir -p $(@D)
+	gcc -O2 -static -o $@ $<
 
 $(bundles): $(modules) $(sources)
 	node scripts/build.js

@@ -2,8 +2,10 @@
 # Makes a Debian 12 a Xen dom0 to test vifguard on; serves the image of `make test-xen` and Vagrant alike.
 #
 #   provision.sh packages         prints the Debian packages that it takes
-#   provision.sh install FRAMES   once, with those installed: what guests boot from, with the program FRAMES in it
+#   provision.sh boot             once, with those installed, before Xen boots: options of Xen and of its daemons
+#   provision.sh install FRAMES   once: what guests boot from, with the program FRAMES in it; the dom0 gets it, too
 #   provision.sh network          at each boot: xenbr0, and a gateway in a network namespace behind its uplink
+#   provision.sh playground       once, with systemd and vifguard: that network and two guests, web1 and web2, at each boot
 set -eu
 
 # Addresses from RFC 5737 and RFC 3849; the same stations as in test/lab/segment.ts.
@@ -15,8 +17,8 @@ guests=/var/lib/guests
 
 packages() {
   printf '%s\n' busybox-static cpio ebtables initramfs-tools iproute2 iptables iputils-ping kmod \
-    linux-image-amd64 nftables nodejs procps python3 util-linux xen-hypervisor-4.17-amd64 xen-utils-4.17 \
-    xenstore-utils xz-utils
+    linux-image-amd64 nftables nodejs procps python3 util-linux xen-hypervisor-4.17-amd64 xen-hypervisor-common \
+    xen-utils-4.17 xenstore-utils xz-utils
 }
 
 # The kernel as an ELF file: xl takes the compressed one too, and then needs nine seconds for it under emulation.
@@ -39,14 +41,23 @@ pack_initrd() {
   rm -r "$root"
 }
 
+# What protects Xen from its guests costs time under emulation, and nothing here is worth protection.
+set_boot_options() {
+  mkdir -p /etc/default/grub.d /var/log/xen/console
+  echo 'GRUB_CMDLINE_XEN_DEFAULT="dom0_mem=1024M,max:1024M dom0_max_vcpus=2 spec-ctrl=no smap=0 console=com1,vga com1=115200,8n1"' \
+    >/etc/default/grub.d/dom0.cfg
+  # A box in the making has no disk yet for update-grub to find. That Xen is GRUB's default, xen-hypervisor-common sees to.
+  [ ! -e /etc/default/grub ] || update-grub
+  # xenconsoled keeps what guests print in /var/log/xen/console.
+  echo 'XENCONSOLED_ARGS=--log=guest' >>/etc/default/xen
+}
+
 install_guests() {
   image=$(find /boot -name 'vmlinuz-*' | sort -V | tail -n 1)
   mkdir -p "$guests"
   extract_kernel "$image" >"$guests/vmlinux"
   pack_initrd "${image#/boot/vmlinuz-}" "$1" >"$guests/initrd"
-  # xenconsoled keeps what guests print in /var/log/xen/console.
-  mkdir -p /var/log/xen/console
-  echo 'XENCONSOLED_ARGS=--log=guest' >>/etc/default/xen
+  install "$1" /usr/local/bin/frames
 }
 
 network() {
@@ -61,9 +72,46 @@ network() {
   for address in $gateway; do ip -n gateway addr add "$address" dev eth0; done
 }
 
+# The n-th station of test/xen/stations.ts, with a shell on its console.
+write_config() {
+  cat >"/etc/xen/web$1.cfg" <<END
+name = "web$1"
+kernel = "$guests/vmlinux"
+ramdisk = "$guests/initrd"
+extra = "console=hvc0 quiet rdinit=/init cryptomgr.notests addresses=192.0.2.4$1/24,2001:db8:0:ffff::4$1/64"
+memory = 128
+vif = [ 'mac=00:16:3e:00:0$1:00,bridge=xenbr0,ip=192.0.2.4$1 2001:db8:0:ffff::4$1' ]
+END
+}
+
+install_playground() {
+  vifguard enable --write
+  write_config 1
+  write_config 2
+  cat >/etc/systemd/system/playground.service <<END
+[Unit]
+Description=xenbr0, and two guests on it
+After=xen.service vifguard.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=$here/provision.sh network
+ExecStart=/usr/sbin/xl create -q /etc/xen/web1.cfg
+ExecStart=/usr/sbin/xl create -q /etc/xen/web2.cfg
+
+[Install]
+WantedBy=multi-user.target
+END
+  cp "$here/hello" /etc/motd
+  systemctl --quiet enable --now playground
+}
+
 case ${1:-} in
   packages) packages ;;
+  boot) set_boot_options ;;
   install) install_guests "$2" ;;
   network) network ;;
+  playground) install_playground ;;
   *) sed -n 's/^#   //p' "$0" >&2 && exit 2 ;;
 esac

@@ -17,7 +17,7 @@ export function station(n: number): Station {
 export const WEB = station(1);
 
 /** An address that is nobody's. */
-const FOREIGN = '192.0.2.66';
+export const FOREIGN = '192.0.2.66';
 
 const AS_ANOTHER = `ip addr replace ${FOREIGN}/32 dev eth0; ping -c 1 -W 3 -I ${FOREIGN} ${GATEWAY.ip} >/dev/null`;
 

@@ -1,81 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
-import { renderTable } from '../../src/cli/table.ts';
-import { describeError } from '../../src/errors.ts';
-import type { Dom0 } from './dom0.ts';
 import { Qemu } from './qemu.ts';
-import { destroyAll, expectNothingLeft } from './residue.ts';
-import { NOT_RUN, STORIES } from './stories/index.ts';
-import type { Holds, Story } from './story.ts';
+import { runSuite, selected } from './suite.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../build/dom0', import.meta.url));
 const BUILD = fileURLToPath(new URL('image/build', import.meta.url));
-
-/** What became of one check. */
-interface Outcome {
-  readonly story: string;
-  readonly title: string;
-  readonly failure: unknown;
-  readonly seconds: number;
-  readonly remark: string;
-}
-
-/** Its checks in their order, and that it leaves nothing; the first that fails is the last. */
-async function tell(dom0: Dom0, story: Story): Promise<readonly Outcome[]> {
-  const outcomes: Outcome[] = [];
-  let start = performance.now();
-  const conclude = (title: string, failure: unknown, remark = '') => {
-    const seconds = (performance.now() - start) / 1000;
-    start = performance.now();
-    console.log(`${failure === undefined ? 'ok    ' : 'FAILED'} ${title} (${seconds.toFixed(0)} s)`);
-    if (failure !== undefined) console.log(failure);
-    outcomes.push({ story: story.name, title, failure, seconds, remark });
-  };
-  const holds: Holds = async (title, check) => {
-    try {
-      conclude(title, undefined, (await check()) ?? '');
-    } catch (error) {
-      conclude(title, error);
-      throw error;
-    }
-  };
-  let told = false;
-  try {
-    await story.run(dom0, holds);
-    told = true;
-  } catch (error) {
-    if (outcomes.at(-1)?.failure === undefined) conclude('between its checks', error);
-  }
-  try {
-    await destroyAll(dom0);
-    await expectNothingLeft(dom0);
-  } catch (error) {
-    if (told) conclude('nothing is left', error);
-  }
-  return outcomes;
-}
-
-function tableOf(outcomes: readonly Outcome[]): string {
-  const rows = outcomes.map(({ story, title, failure, seconds, remark }) => [
-    story,
-    failure === undefined ? 'ok' : 'FAILED',
-    seconds.toFixed(0),
-    title,
-    failure === undefined ? remark : (describeError(failure).split('\n')[0] ?? ''),
-  ]);
-  return renderTable(['story', 'result', 's', 'what holds', 'seen'], rows);
-}
-
-/** Stories by their names, separated by commas; all of them for none. */
-function selected(only: string): readonly Story[] {
-  const names = only.split(',').filter((name) => name !== '');
-  const unknown = names.find((name) => !STORIES.some((story) => story.name === name));
-  if (unknown !== undefined) {
-    throw new TypeError(`no story ${unknown}; there are ${STORIES.map(({ name }) => name).join(', ')}`);
-  }
-  return names.length === 0 ? STORIES : STORIES.filter(({ name }) => names.includes(name));
-}
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const [product = '', only = ''] = positionals;
@@ -85,14 +15,7 @@ await execa(BUILD, [DIRECTORY, product], { stdio: 'inherit' });
 const qemu = await Qemu.boot(DIRECTORY);
 try {
   console.log(`dom0 is up after ${((performance.now() - start) / 1000).toFixed(0)} s, its image included`);
-  const outcomes: Outcome[] = [];
-  for (const story of stories) outcomes.push(...(await tell(qemu.dom0, story)));
-  const failed = outcomes.filter(({ failure }) => failure !== undefined).length;
-  console.log(`\n${tableOf(outcomes)}\n`);
-  for (const what of NOT_RUN) console.log(`not run: ${what}`);
-  const minutes = ((performance.now() - start) / 60_000).toFixed(1);
-  console.log(`${outcomes.length - failed} passed, ${failed} failed, in ${minutes} minutes`);
-  process.exitCode = failed === 0 ? 0 : 1;
+  process.exitCode = (await runSuite(qemu.dom0, stories)) ? 0 : 1;
 } finally {
   await qemu.stop();
 }
