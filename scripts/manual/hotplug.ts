@@ -44,7 +44,7 @@ Environment:
 Files:
   /etc/xen/scripts/vif-guard         the program, where xl looks for it
   /etc/xen/vif-guard.conf            the host's defaults
-  /run/vifguard/net-*/registry.json  what is guarded now, by network namespace
+  /run/vifguard/net-*/               what is guarded now, by network namespace: a file for each port
   /run/vifguard/net-*/watch.sock     where "vifguard watch" takes events`;
 
 export function hotplugManual(version: string): string {

@@ -124,11 +124,16 @@ function splitOnce(text: string, run: string): [string, string] {
   return [text.slice(0, at), text.slice(at + run.length)];
 }
 
+/** The block of a length that a longer prefix, or one as long, lies in. */
+export function prefixAround({ family, bits }: IpPrefix, length: number): IpPrefix {
+  return { family, bits: maskBits(bits, length, FAMILY_BITS[family]), length };
+}
+
 export function prefixContains(outer: IpPrefix, inner: IpPrefix): boolean {
   return (
     outer.family === inner.family &&
     outer.length <= inner.length &&
-    maskBits(inner.bits, outer.length, FAMILY_BITS[inner.family]) === outer.bits
+    prefixAround(inner, outer.length).bits === outer.bits
   );
 }
 

@@ -5,17 +5,26 @@ import type { Reason } from '../rules/reason.ts';
 export interface GuardedPort {
   /** Whether the policy limits what the port's frames may do in dom0: known without decoding it. */
   readonly restricted: boolean;
-  /** The same for ports whose policies differ in nothing but what is the guest's own. */
-  readonly form: () => string;
   /** Asked for only when the port's own rules are written. */
   readonly policy: () => GuardPolicy;
+}
+
+/** Guarded ports by name, as in a Map; what asks for one port should not go through all of them. */
+export interface GuardedPorts extends Iterable<readonly [string, GuardedPort]> {
+  has(port: string): boolean;
+  get(port: string): GuardedPort | undefined;
+  keys(): Iterable<string>;
 }
 
 /** Everything in one network namespace that the packet filter depends on. */
 export interface GuardedHost {
   /** The bridges that guarded ports are on, with their own MACs. */
   readonly bridges: ReadonlyMap<string, { readonly address: string }>;
-  readonly ports: ReadonlyMap<string, GuardedPort>;
+  readonly ports: GuardedPorts;
+  /** Whether no port is guarded. */
+  readonly isEmpty: boolean;
+  /** The names of the ports that are restricted, and perhaps of some that have gone. */
+  readonly restricted: () => Iterable<string>;
   /** Ports that are no guest's, and yet no uplink. */
   readonly untrustedPorts: readonly string[];
 }

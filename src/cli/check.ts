@@ -27,7 +27,7 @@ interface Checked {
 }
 
 function checkedCounts({ registry }: HostState): Checked {
-  return { ports: Object.keys(registry.ports).length, bridges: Object.keys(registry.bridges).length };
+  return { ports: registry.ports.keys().length, bridges: Object.keys(registry.bridges).length };
 }
 
 function checkedText({ ports, bridges }: Checked, pinned: boolean): string {

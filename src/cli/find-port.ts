@@ -31,7 +31,7 @@ export function findPort(text: string, ports: readonly PortReport[]): PortReport
  */
 export function findGuardedPort(text: string, state: HostState): { report: PortReport; record: PortRecord } {
   const report = findPort(text, inspect(state).ports);
-  const record = state.registry.ports[report.port];
+  const record = state.registry.ports.get(report.port);
   if (record !== undefined) return { report, record };
   const problem = `${report.port} is ${report.differences.join('; ')}`;
   throw new VifguardError(`${problem}; "vifguard check" says what to do`);

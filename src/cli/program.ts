@@ -163,7 +163,7 @@ ${EXIT_HELP}
 Files:
   /etc/xen/vif-guard.conf            the host's defaults; VIFGUARD_CONF names another
   /etc/xen/xl.conf                   xl's own settings, vif.default.script among them
-  /run/vifguard/net-*/registry.json  what is guarded now, by network namespace
+  /run/vifguard/net-*/               what is guarded now, by network namespace: a file for each port
 "vifguard VERB --help" has more.`;
 
 const STATUS_HELP = `State:
@@ -323,8 +323,8 @@ stderr what it cannot put right. A port whose record is lost is closed.
 Examples:
   vifguard host up                   at boot; without it the first guest sets the host up
   vifguard host up                   after "nft flush ruleset" or a reload of the firewall
-  mv /run/vifguard/net-*/registry.json /root/ && vifguard host up
-                                     when the registry cannot be read; restart the guests then`;
+  mv /run/vifguard/net-*/host.json /root/ && vifguard host up
+                                     when it cannot be read; restart the guests then`;
 
 const HOST_DOWN_HELP = `Takes tables and hooks away and lets bridges call ip6tables as they did before. Refused while a
 guarded port is there: it would be left open.

@@ -1,4 +1,5 @@
 import { reload as reloadHost, type Selection } from '../host/reload.ts';
+import { portsOfVif } from '../port/registry.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
 import { findGuardedPort } from './find-port.ts';
 import type { Terminals } from './program.ts';
@@ -15,13 +16,12 @@ export async function reload(vif: string | undefined, { stdout, stderr }: Termin
   return exitCodeOf(refused.length === 0);
 }
 
-const allPorts: Selection = ({ registry }) => Object.keys(registry.ports);
+const allPorts: Selection = ({ registry }) => registry.ports.keys();
 
 /** The port that is meant, and its twin. */
 function portsOf(text: string): Selection {
   return (state) => {
     const { backendPath } = findGuardedPort(text, state).record;
-    const entries = Object.entries(state.registry.ports);
-    return entries.filter(([, record]) => record.backendPath === backendPath).map(([port]) => port);
+    return portsOfVif(state.registry, backendPath).map(([port]) => port);
   };
 }

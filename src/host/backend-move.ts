@@ -4,7 +4,8 @@ import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { releaseBridges } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
-import { type Registry, readRegistry, writeRegistry } from '../port/registry.ts';
+import { type Registry, readRegistry } from '../port/registry.ts';
+import { writeRegistry } from '../port/write-registry.ts';
 import { loadBridgeNetfilter } from './bridge-netfilter.ts';
 
 interface Move {
@@ -24,11 +25,11 @@ export async function moveBackend(
   to: BackendName,
   { rtnetlink, directory, config }: Move & { readonly config: Pick<HostConfig, 'untrustedPorts'> },
 ): Promise<string[]> {
-  const before = await readRegistry(directory);
+  const before = readRegistry(directory);
   const next = await loadBackend(to);
   if (next.bridgeNetfilter) await loadBridgeNetfilter();
   const moving: Registry = { ...before, backend: to, leaving: before.backend };
-  await writeRegistry(directory, moving);
+  writeRegistry(directory, moving);
   try {
     if (next.bridgeNetfilter) await callIp6tables(rtnetlink, moving);
     await next.applyHost(guardedHost(moving, config.untrustedPorts), directory);
@@ -36,7 +37,7 @@ export async function moveBackend(
     // What made it fail may make this fail, too: the old rules guard all the same.
     await Promise.allSettled([next.removeAll(directory)]);
     if (next.bridgeNetfilter) await releaseBridges(rtnetlink, before.bridges);
-    await writeRegistry(directory, before);
+    writeRegistry(directory, before);
     throw error;
   }
   return await finishMove({ rtnetlink, directory });
@@ -44,12 +45,12 @@ export async function moveBackend(
 
 /** Takes away the rules of a backend whose ports have all been moved. @returns what it did, in words. */
 export async function finishMove({ rtnetlink, directory }: Move): Promise<string[]> {
-  const { leaving, ...registry } = await readRegistry(directory);
+  const { leaving, ...registry } = readRegistry(directory);
   if (leaving === undefined) return [];
   const left = await loadBackend(leaving);
   await left.removeAll(directory);
   if (left.bridgeNetfilter) await releaseBridges(rtnetlink, registry.bridges);
-  await writeRegistry(directory, registry);
+  writeRegistry(directory, registry);
   return [`packet filter: moved from ${leaving} to ${registry.backend}`];
 }
 

@@ -101,7 +101,9 @@ async function tryRules(backend: BackendName): Promise<Outcome> {
   const bridges = new Map([['xenbr0', { address: '02:00:00:00:00:01' }]]);
   const host = {
     bridges,
-    ports: new Map([['vif1.0', { restricted: true, form: () => '', policy: () => SAMPLE }]]),
+    ports: new Map([['vif1.0', { restricted: true, policy: () => SAMPLE }]]),
+    isEmpty: false,
+    restricted: () => ['vif1.0'],
     untrustedPorts: [],
   };
   try {

@@ -8,7 +8,14 @@ import { describeError, VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { lockHolder } from '../port/lock.ts';
-import { backendOf, isInstalled, type Registry, readRegistry, stateDirectory } from '../port/registry.ts';
+import {
+  backendOf,
+  hostFile,
+  isInstalled,
+  type Registry,
+  readRegistry,
+  stateDirectory,
+} from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
 import { readDomainName } from '../xenstore/vif-record.ts';
 import { hasBridgeNetfilter } from './bridge-netfilter.ts';
@@ -65,23 +72,22 @@ export function requireRoot(): void {
 
 function missingPorts({ registry, links }: HostState): string[] {
   const names = new Set(links.map(({ name }) => name));
-  return Object.keys(registry.ports).filter((port) => !names.has(port));
+  return registry.ports.keys().filter((port) => !names.has(port));
 }
 
 async function readHolder(): Promise<string | undefined> {
   return await lockHolder(join(stateDirectory(), 'lock'));
 }
 
-/** Tells one registry from the next; each is a file of its own. */
+/** Tells one registry from the next: whatever is written of it, this file is another one then. */
 async function readVersion(): Promise<string> {
-  const file = join(stateDirectory(), 'registry.json');
-  const stats = await stat(file, { bigint: true }).catch(() => undefined);
+  const stats = await stat(hostFile(stateDirectory()), { bigint: true }).catch(() => undefined);
   return `${stats?.ino} ${stats?.mtimeNs}`;
 }
 
 /** Reads the host's state as it is. @throws VifguardError */
 export async function readHostState(config: HostConfig): Promise<HostState> {
-  const registry = await readRegistry(stateDirectory());
+  const registry = readWholeRegistry();
   const backend = await loadBackend(backendOf(registry, config.backend));
   const [guards, drops, vifs] = await Promise.all([
     readGuards(config, registry),
@@ -93,7 +99,13 @@ export async function readHostState(config: HostConfig): Promise<HostState> {
 
 /** Of the host's state what has to be known to put it right. @throws VifguardError */
 export async function readGuardState(config: HostConfig): Promise<GuardState> {
-  return await readGuards(config, await readRegistry(stateDirectory()));
+  return await readGuards(config, readWholeRegistry());
+}
+
+/** All of its records as well: they may be others by the time somebody asks for them. */
+function readWholeRegistry(): Registry {
+  const registry = readRegistry(stateDirectory());
+  return { ...registry, ports: registry.ports.loaded() };
 }
 
 async function readGuards(config: HostConfig, registry: Registry): Promise<GuardState> {

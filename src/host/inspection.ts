@@ -96,17 +96,16 @@ const RESTART = 'restart the guest, or "xl network-detach" and "xl network-attac
 /** Compares the kernel with what vifguard should have put there. */
 export function inspect(state: HostState): Inspection {
   const unguarded = unguardedPorts(state);
+  const ports = [...state.registry.ports];
   const findings = [
     ...unguarded.map((link) => unguardedFinding(state, link)),
-    ...Object.entries(state.registry.ports).flatMap(([port, record]) => portFindings(state, port, record)),
+    ...ports.flatMap(([port, record]) => portFindings(state, port, record)),
     ...Object.keys(state.registry.bridges).flatMap((bridge) => bridgeFindings(state, bridge)),
     ...driftFindings(state),
     ...moveFindings(state),
     ...('problem' in state.vifs ? [storeFinding(state.vifs.problem)] : refusedFindings(state.vifs.value)),
   ];
-  const guarded = Object.entries(state.registry.ports).map(([port, record]) =>
-    reportGuarded(state, findings, port, record),
-  );
+  const guarded = ports.map(([port, record]) => reportGuarded(state, findings, port, record));
   const reports = [...unguarded.map((link) => reportUnguarded(state, findings, link)), ...sorted(guarded)];
   return { ports: reports, findings };
 }
@@ -187,7 +186,7 @@ function unguardedPorts(state: HostState): Link[] {
   return state.links.filter(
     (link) =>
       masterOf(state, link) !== undefined &&
-      !Object.hasOwn(state.registry.ports, link.name) &&
+      !state.registry.ports.has(link.name) &&
       (identify(state, link.name) !== undefined || leftRules(state, link.name)),
   );
 }
@@ -206,7 +205,7 @@ function identify(state: HostState, name: string): (AnnouncedVif & { kind: PortK
 /** Ports on a bridge that have no record any more, and rules. */
 export function portsWithoutRecord(state: GuardState): string[] {
   return state.links
-    .filter((link) => masterOf(state, link) !== undefined && !Object.hasOwn(state.registry.ports, link.name))
+    .filter((link) => masterOf(state, link) !== undefined && !state.registry.ports.has(link.name))
     .map(({ name }) => name)
     .filter((name) => leftRules(state, name));
 }
@@ -353,9 +352,7 @@ function fdbProblems(attached: AttachedLink, layer: BridgeLayer): string[] {
 }
 
 function bridgeFindings(state: HostState, name: string): Finding[] {
-  const ports = Object.entries(state.registry.ports).flatMap(([port, { bridge }]) =>
-    bridge === name ? [port] : [],
-  );
+  const ports = [...state.registry.ports].flatMap(([port, { bridge }]) => (bridge === name ? [port] : []));
   const bridge = linkNamed(state, name);
   if (bridge?.kind !== 'bridge') {
     const remedy = 'make the bridge, and restart its guests; or detach them';
@@ -372,7 +369,7 @@ function bridgeFindings(state: HostState, name: string): Finding[] {
 
 /** The bridges that do not filter VLANs any more, with the ports that are in one. */
 export function bridgesMixingVlans({ registry, links }: Pick<GuardState, 'registry' | 'links'>) {
-  const inVlans = Object.entries(registry.ports).filter(([, { policy }]) => policy.vlan !== undefined);
+  const inVlans = [...registry.ports].filter(([, { policy }]) => policy.vlan !== undefined);
   return links
     .filter(({ bridge }) => bridge?.vlanFiltering === false)
     .map((bridge) => ({
@@ -394,7 +391,7 @@ function isolatedUplinks(state: HostState, bridge: Link): Finding[] {
   const untrusted: readonly string[] = state.untrustedPorts;
   return state.links
     .filter(({ name, master, port }) => {
-      const isGuests = Object.hasOwn(state.registry.ports, name) || identify(state, name) !== undefined;
+      const isGuests = state.registry.ports.has(name) || identify(state, name) !== undefined;
       return master === bridge.index && port?.isolated === true && !isGuests && !untrusted.includes(name);
     })
     .map(({ name }) =>
@@ -406,7 +403,7 @@ function isolatedUplinks(state: HostState, bridge: Link): Finding[] {
 }
 
 function driftFindings({ registry, drift }: HostState): Finding[] {
-  const ports = Object.keys(registry.ports);
+  const ports = registry.ports.keys();
   if (drift === undefined) {
     const problem = 'not loaded: bridges do not call ip6tables, and guests lose IPv6';
     return [finding(['br_netfilter', problem], HOST_UP, ports)];

@@ -19,7 +19,6 @@ import {
   readRegistry,
   stateDirectory,
   withoutPort,
-  withPort,
 } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import { readVifRecord } from '../xenstore/vif-record.ts';
@@ -88,11 +87,11 @@ async function reloadLocked(host: Host, select: Selection): Promise<Reload> {
 /** Gives ports the policies that they would get if they came now. The caller holds the lock. */
 export async function reloadPolicies(host: Host, ports: readonly string[]): Promise<Omit<Reload, 'ports'>> {
   const done: string[] = [];
-  const registry = await readRegistry(host.directory);
+  const registry = readRegistry(host.directory);
   const { records, refused } = await plan(host, registry, ports);
   for (const [port, after] of records) {
     try {
-      done.push(...(await reloadPort(host, port, { before: registry.ports[port] ?? after, after })));
+      done.push(...(await reloadPort(host, port, { before: registry.ports.get(port) ?? after, after })));
     } catch (error) {
       refused.push(refusal(port, after, error));
     }
@@ -110,7 +109,7 @@ async function plan(host: Host, registry: Registry, ports: readonly string[]): P
   const records = new Map<string, PortRecord>();
   const refused: string[] = [];
   for (const port of ports) {
-    const before = registry.ports[port];
+    const before = registry.ports.get(port);
     if (before === undefined) continue;
     try {
       records.set(port, await readRecord(host, before));
@@ -138,8 +137,7 @@ async function readRecord({ store, config }: Store, before: PortRecord): Promise
 /** All new claims are compared with each other, too, as two ports may well exchange what they have. */
 async function withoutConflicts(host: Host, registry: Registry, all: Plan): Promise<Plan> {
   const { rtnetlink } = host;
-  let target = registry;
-  for (const [port, record] of all.records) target = withPort(target, port, record);
+  let target: Registry = { ...registry, ports: registry.ports.with(all.records) };
   for (const [port, record] of all.records) {
     try {
       await refuseConflict({

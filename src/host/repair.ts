@@ -78,7 +78,7 @@ export async function filterVlans({
 async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
   const { registry, links } = state;
   const done: string[] = [];
-  for (const [name, record] of Object.entries(registry.ports)) {
+  for (const [name, record] of registry.ports) {
     const port = links.find((link) => link.name === name);
     const bridge = links.find((link) => link.name === record.bridge);
     const layer = layerOf(registry, record);

@@ -24,7 +24,7 @@ export interface AttachedPort {
 /** What a port that was attached lacks of its name, its bridge, or the bridge's settings; undefined when nothing. */
 export async function restorationOf(attached: AttachedPort): Promise<Restoration | undefined> {
   const { rtnetlink, registry, port, index } = attached;
-  const record = registry.ports[port];
+  const record = registry.ports.get(port);
   if (record === undefined) return undefined;
   const link = await rtnetlink.link(port);
   if (link === undefined) return await renaming(attached, record);
@@ -44,7 +44,7 @@ async function renaming(
   record: PortRecord,
 ): Promise<Restoration | undefined> {
   const link = (await rtnetlink.links()).find((other) => other.index === index);
-  if (link === undefined || Object.hasOwn(registry.ports, link.name)) return undefined;
+  if (link === undefined || registry.ports.has(link.name)) return undefined;
   return {
     text: `${port}: was renamed to ${link.name}; has its name again`,
     opens: true,

@@ -2,7 +2,8 @@ import { loadBackend } from '../backends/load.ts';
 import { loadHostConfig } from '../config/host-config.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { withLock } from '../port/lock.ts';
-import { backendOf, readRegistry, stateDirectory, writeRegistry } from '../port/registry.ts';
+import { backendOf, readRegistry, stateDirectory } from '../port/registry.ts';
+import { rebuildIndex, writeRegistry } from '../port/write-registry.ts';
 import { loadBridgeNetfilter } from './bridge-netfilter.ts';
 import { LOCK_OPTIONS, readGuardState, readHostState, requireRoot } from './host-state.ts';
 import { type Inspection, inspect } from './inspection.ts';
@@ -25,11 +26,12 @@ export async function setUpHost(): Promise<SetUp> {
   const config = loadHostConfig();
   const directory = stateDirectory();
   return await withLock(`${directory}/lock`, LOCK_OPTIONS, async () => {
-    const registry = await readRegistry(directory);
+    const registry = readRegistry(directory);
     const backend = backendOf(registry, config.backend);
     const needed = (await loadBackend(backend)).bridgeNetfilter;
     const loaded = needed && (await loadBridgeNetfilter()) ? ['br_netfilter: loaded'] : [];
-    if (!registry.pinned) await writeRegistry(directory, { ...registry, backend, pinned: true });
+    writeRegistry(directory, { ...registry, backend, pinned: true });
+    rebuildIndex(directory, registry.ports);
     const rtnetlink = await openRtnetlink();
     try {
       const repaired = await repair({ rtnetlink, directory, state: await readGuardState(config) });

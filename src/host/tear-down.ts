@@ -11,8 +11,8 @@ import {
   type Registry,
   readRegistry,
   stateDirectory,
-  writeRegistry,
 } from '../port/registry.ts';
+import { writeRegistry } from '../port/write-registry.ts';
 import { LOCK_OPTIONS, requireRoot } from './host-state.ts';
 
 /**
@@ -24,7 +24,7 @@ export async function tearDownHost(): Promise<boolean> {
   requireRoot();
   const directory = stateDirectory();
   return await withLock(`${directory}/lock`, LOCK_OPTIONS, async () => {
-    const registry = await readRegistry(directory);
+    const registry = readRegistry(directory);
     const name = backendOf(registry, loadHostConfigLeniently().backend);
     const backend = await loadBackend(name);
     const left = await backend.drift(undefined);
@@ -33,7 +33,7 @@ export async function tearDownHost(): Promise<boolean> {
     try {
       const links = await rtnetlink.links();
       const attached = links.filter(
-        ({ name, master }) => Object.hasOwn(registry.ports, name) || (master !== undefined && held.has(name)),
+        ({ name, master }) => registry.ports.has(name) || (master !== undefined && held.has(name)),
       );
       refuseAttached(registry, new Set(attached.map(({ name }) => name)));
       await removeAllRules({ ...registry, backend: name }, directory);
@@ -41,7 +41,7 @@ export async function tearDownHost(): Promise<boolean> {
     } finally {
       await rtnetlink.close();
     }
-    await writeRegistry(directory, EMPTY_REGISTRY);
+    writeRegistry(directory, EMPTY_REGISTRY);
     return left.length > 0 || registry.pinned;
   });
 }
@@ -49,7 +49,7 @@ export async function tearDownHost(): Promise<boolean> {
 function refuseAttached({ ports }: Registry, names: ReadonlySet<string>): void {
   if (names.size === 0) return;
   const labels = [...names].map((name) => {
-    const record = ports[name];
+    const record = ports.get(name);
     return record === undefined ? name : ownerLabel(name, record);
   });
   throw new VifguardError(

@@ -21,8 +21,8 @@ import {
   twinOf,
   withBridge,
   withPort,
-  writeRegistry,
 } from './registry.ts';
+import { writeRegistry } from './write-registry.ts';
 
 /** The steps of an attach, in their order. */
 export const STEPS = ['find', 'close', 'claim', 'rename', 'filter', 'bridge', 'up'] as const;
@@ -62,10 +62,10 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   const found = await find(attachment);
   const { name, port, bridge, mtu, backend } = found;
   checkpoint('close');
-  if (Object.keys(found.registry.ports).length === 0) await closeUnknown(rtnetlink, backend);
+  if (found.registry.ports.isEmpty) await closeUnknown(rtnetlink, backend);
   const joined = await closeUnlessGuarded(rtnetlink, found);
   checkpoint('claim');
-  const claimed = await claim(attachment, found);
+  const claimed = claim(attachment, found);
   checkpoint('rename');
   await rtnetlink.setLink(port.index, { ...(port.name === name ? {} : { name }), mtu });
   checkpoint('filter');
@@ -104,13 +104,13 @@ async function find(attachment: Attachment): Promise<Found> {
   const mtu = portMtu(record, bridge);
   const entry = portRecord(attachment);
   const others = await refuseConflict({
-    registry: await readRegistry(directory),
+    registry: readRegistry(directory),
     port: name,
     record: entry,
     isThere: async (holder) => (await rtnetlink.link(holder)) !== undefined,
     forget: async (holder) => {
       await close({ rtnetlink, directory, config, port: holder });
-      return await readRegistry(directory);
+      return readRegistry(directory);
     },
   });
   const registry = { ...others, backend: backendOf(others, config.backend) };
@@ -144,7 +144,7 @@ async function closeUnlessGuarded(
   rtnetlink: Rtnetlink,
   { name, port, bridge, registry, entry }: Found,
 ): Promise<boolean> {
-  const known = registry.ports[name];
+  const known = registry.ports.get(name);
   const isSame = known?.backendPath === entry.backendPath && known.bridge === entry.bridge;
   if (isSame && port.master === bridge.index) return true;
   await rtnetlink.setLink(port.index, { up: false });
@@ -152,12 +152,12 @@ async function closeUnlessGuarded(
   return false;
 }
 
-async function claim({ directory }: Attachment, { name, bridge, registry, entry }: Found): Promise<Registry> {
+function claim({ directory }: Attachment, { name, bridge, registry, entry }: Found): Registry {
   const calledIp6tables =
     registry.bridges[bridge.name]?.calledIp6tables ?? bridge.bridge?.nfCallIp6tables ?? false;
   const record = { address: bridge.address, calledIp6tables };
   const claimed = withBridge(withPort(registry, name, entry), bridge.name, record);
-  await writeRegistry(directory, claimed);
+  writeRegistry(directory, claimed);
   return claimed;
 }
 

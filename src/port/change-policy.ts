@@ -5,7 +5,8 @@ import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
 import { close } from './detach.ts';
 import { guardedHost } from './guarded-host.ts';
-import { type PortRecord, readRegistry, withPort, writeRegistry } from './registry.ts';
+import { type PortRecord, readRegistry, withPort } from './registry.ts';
+import { writeRegistry } from './write-registry.ts';
 
 export interface PolicyChange {
   readonly rtnetlink: Rtnetlink;
@@ -42,9 +43,9 @@ export async function changePolicy(change: PolicyChange): Promise<void> {
 }
 
 async function guardBy({ rtnetlink, config, directory, port, before, after }: PolicyChange): Promise<void> {
-  const known = withPort(await readRegistry(directory), port, before);
+  const known = withPort(readRegistry(directory), port, before);
   const registry = withPort(known, port, after);
-  await writeRegistry(directory, registry);
+  writeRegistry(directory, registry);
   const backend = await loadBackend(registry.backend);
   await backend.applyPort({
     port,

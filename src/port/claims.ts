@@ -1,9 +1,7 @@
-import { eui64LinkLocal, formatPrefix } from '../address/ip.ts';
-import { parseMac } from '../address/mac.ts';
 import { plainDomainName } from '../config/domain-config.ts';
 import { InputError } from '../errors.ts';
 import { type Claim, findConflict } from '../policy/conflicts.ts';
-import type { PolicyJson } from '../policy/serialize.ts';
+import { rivalKeys } from './index-keys.ts';
 import { ownerLabel, type PortRecord, policyOf, type Registry } from './registry.ts';
 
 export interface ClaimCheck {
@@ -28,10 +26,8 @@ export async function refuseConflict(check: ClaimCheck): Promise<Registry> {
   const { port, record, isThere, forget } = check;
   let { registry } = check;
   for (;;) {
-    const others = Object.entries(registry.ports).filter(([name]) => name !== port);
-    const mayOverlap = overlapTest(record.policy);
-    const near = others.filter(([, other]) => mayOverlap(other.policy));
-    const conflict = findConflict(claimOf(port, record), lazily(near));
+    const rivals = [...rivalsOf(registry, record)].filter(([name]) => name !== port);
+    const conflict = findConflict(claimOf(port, record), lazily(rivals));
     if (conflict === undefined) return registry;
     const { kind, claimed, held, claimant, holder } = conflict;
     if (await isThere(holder.port)) {
@@ -41,6 +37,12 @@ export async function refuseConflict(check: ClaimCheck): Promise<Registry> {
     }
     registry = await forget(holder.port);
   }
+}
+
+/** The ports that may hold something of what a record claims. */
+function rivalsOf({ ports }: Registry, { policy }: PortRecord): ReadonlyMap<string, PortRecord> {
+  const keys = rivalKeys(policy);
+  return new Map(keys === undefined ? ports : keys.flatMap((key) => [...ports.under(key)]));
 }
 
 function* lazily(entries: readonly (readonly [string, PortRecord])[]): Iterable<Claim> {
@@ -55,22 +57,4 @@ function claimOf(port: string, record: PortRecord): Claim {
     segment: [record.bridge, ...(policy.vlan === undefined ? [] : [policy.vlan])].join(' VLAN '),
     policy,
   };
-}
-
-/** A cheap test on text that spares decoding the policies of thousands of ports. */
-function overlapTest(claim: PolicyJson): (other: PolicyJson) => boolean {
-  const listed = textsOf(claim);
-  // A block, or an address that may be the link-local one of any MAC: compare in full.
-  if (listed.some((text) => isBlock(text) || /^fe[89ab]/.test(text))) return () => true;
-  const derived = formatPrefix(eui64LinkLocal(parseMac(claim.mac)));
-  const mine = new Set([...listed, derived]);
-  return (other) => textsOf(other).some((text) => isBlock(text) || mine.has(text));
-}
-
-function isBlock(text: string): boolean {
-  return text.includes('/');
-}
-
-function textsOf({ mac, extraMacs, ipv4, ipv6 }: PolicyJson): readonly string[] {
-  return [mac, ...extraMacs, ...(ipv4 === 'any' ? [] : ipv4), ...(ipv6 === 'any' ? [] : ipv6)];
 }

@@ -3,16 +3,18 @@ import type { HostConfig } from '../config/host-config.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
 import { guardedHost } from './guarded-host.ts';
+import { macKey } from './index-keys.ts';
 import {
   backendsOf,
   type PortKind,
   type PortRecord,
+  portsOfVif,
   type Registry,
   readRegistry,
   withoutIdleBridges,
   withoutPort,
-  writeRegistry,
 } from './registry.ts';
+import { writeRegistry } from './write-registry.ts';
 
 interface Host {
   readonly rtnetlink: Rtnetlink;
@@ -36,11 +38,18 @@ export interface Detachment extends Host {
  */
 export async function detach({ kind, device, backendPath, ...host }: Detachment): Promise<void> {
   await closeLink(host.rtnetlink, device);
-  const { ports } = await readRegistry(host.directory);
-  const known = Object.entries(ports).filter(
-    ([, port]) => port.backendPath === backendPath && port.kind === kind,
-  );
+  const registry = readRegistry(host.directory);
+  const known = portsOfVif(registry, backendPath).filter(([, record]) => record.kind === kind);
   for (const [port] of known) await close({ ...host, port });
+  if (known.length === 0) await forgetIdleBridges(host, registry);
+}
+
+/** As an attach may have left them that was killed before its port was recorded. */
+async function forgetIdleBridges({ rtnetlink, directory }: Host, registry: Registry): Promise<void> {
+  const { kept, idle } = withoutIdleBridges(registry);
+  if (Object.keys(idle).length === 0) return;
+  if (await callsIp6tables(kept)) await releaseBridges(rtnetlink, idle);
+  writeRegistry(directory, kept);
 }
 
 /**
@@ -54,12 +63,12 @@ export async function close({
   port,
 }: Host & { readonly port: string }): Promise<void> {
   await closeLink(rtnetlink, port);
-  const registry = await readRegistry(directory);
-  const known = registry.ports[port];
+  const registry = readRegistry(directory);
+  const known = registry.ports.get(port);
   if (known === undefined) return;
   const backend = await loadBackend(registry.backend);
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
-  if (Object.keys(kept.ports).length === 0 && !kept.pinned) {
+  if (kept.ports.isEmpty && !kept.pinned) {
     await removeAllRules(kept, directory);
   } else {
     const before = guardedHost(registry, config.untrustedPorts);
@@ -68,7 +77,7 @@ export async function close({
   }
   if (await callsIp6tables(kept)) await releaseBridges(rtnetlink, idle);
   await giveBack(rtnetlink, kept, known);
-  await writeRegistry(directory, kept);
+  writeRegistry(directory, kept);
 }
 
 /** Link down, off its bridge. */
@@ -103,7 +112,8 @@ export async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['br
  * alone once QEMU's tap has gone, and the source of a migration that has failed.
  */
 async function giveBack(rtnetlink: Rtnetlink, registry: Registry, gone: PortRecord): Promise<void> {
-  const sharing = Object.entries(registry.ports).filter(([, { policy }]) => policy.mac === gone.policy.mac);
+  const { mac } = gone.policy;
+  const sharing = [...registry.ports.under(macKey(mac))].filter(([, { policy }]) => policy.mac === mac);
   for (const [name, record] of sharing) {
     const link = await rtnetlink.link(name);
     const bridge = await rtnetlink.link(record.bridge);

@@ -1,24 +1,38 @@
-import type { GuardedHost, GuardedPort } from '../backends/backend.ts';
-import type { PolicyJson } from '../policy/serialize.ts';
+import type { GuardedHost, GuardedPort, GuardedPorts } from '../backends/backend.ts';
 import { restrictsDom0 } from '../rules/to-dom0.ts';
+import { RESTRICTED } from './index-keys.ts';
+import type { Ports } from './ports.ts';
 import { type PortRecord, policyOf, type Registry } from './registry.ts';
 
 /** The registry as a backend sees it. */
-export function guardedHost(registry: Registry, untrustedPorts: readonly string[]): GuardedHost {
-  const ports = Object.entries(registry.ports);
+export function guardedHost({ bridges, ports }: Registry, untrustedPorts: readonly string[]): GuardedHost {
   return {
-    bridges: new Map(Object.entries(registry.bridges)),
-    ports: new Map(ports.map(([port, record]) => [port, guardedPort(record)])),
+    bridges: new Map(Object.entries(bridges)),
+    get isEmpty() {
+      return ports.isEmpty;
+    },
+    ports: guardedPorts(ports),
+    restricted: () => ports.namesUnder(RESTRICTED),
     untrustedPorts,
+  };
+}
+
+function guardedPorts(ports: Ports): GuardedPorts {
+  const get = (port: string) => {
+    const record = ports.get(port);
+    return record === undefined ? undefined : guardedPort(record);
+  };
+  return {
+    has: (port) => ports.has(port),
+    get,
+    keys: () => ports.keys(),
+    *[Symbol.iterator]() {
+      for (const [port, record] of ports) yield [port, guardedPort(record)];
+    },
   };
 }
 
 function guardedPort(record: PortRecord): GuardedPort {
   const { policy } = record;
-  return { restricted: restrictsDom0(policy), form: () => formOf(policy), policy: () => policyOf(record) };
-}
-
-function formOf({ mode, roles, dhcp, peers, dom0, ipv4, ipv6 }: PolicyJson): string {
-  const families = [ipv4, ipv6].map((addresses) => (addresses === 'any' ? 'any' : addresses.length > 0));
-  return [mode, roles, dhcp, peers, dom0, ...families].join(' ');
+  return { restricted: restrictsDom0(policy), policy: () => policyOf(record) };
 }

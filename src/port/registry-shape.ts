@@ -1,13 +1,15 @@
 import { BACKENDS } from '../backends/names.ts';
 import { InputError } from '../errors.ts';
+import { policyFromJson } from '../policy/serialize.ts';
+import type { HostRecord, PortRecord } from './registry.ts';
 
 type Test = (value: unknown) => boolean;
 
 const isText: Test = (value) => typeof value === 'string';
+/** What may be in the name of a file. */
+const isWord: Test = (value) => typeof value === 'string' && /^[!-~]{1,64}$/.test(value);
 const isSwitch: Test = (value) => typeof value === 'boolean';
 const isNumber: Test = (value) => Number.isSafeInteger(value);
-const isTexts: Test = (value) => Array.isArray(value) && value.every(isText);
-const isAddresses: Test = (value) => value === 'any' || isTexts(value);
 const isOneOf =
   (words: readonly unknown[]): Test =>
   (value) =>
@@ -19,54 +21,38 @@ const orAbsent =
 
 type Shape = Readonly<Record<string, Test>>;
 
+const HOST: Shape = { pinned: isSwitch, backend: isOneOf(BACKENDS), leaving: orAbsent(isOneOf(BACKENDS)) };
 const BRIDGE: Shape = { address: isText, calledIp6tables: isSwitch };
 const PORT: Shape = {
   kind: isOneOf(['vif', 'tap']),
-  bridge: isText,
+  bridge: isWord,
   domid: isNumber,
   handle: isNumber,
   domain: orAbsent(isText),
-  backendPath: isText,
-};
-/** What is read of a policy before it is decoded (`policyOf`), which looks at all of it. */
-const POLICY: Shape = {
-  mode: isText,
-  mac: isText,
-  extraMacs: isTexts,
-  ipv4: isAddresses,
-  ipv6: isAddresses,
-  linkLocal: isText,
-  dhcp: isSwitch,
-  peers: isText,
-  dom0: isText,
-  roles: isTexts,
-  vlan: orAbsent(isNumber),
-  virtualRouters: Array.isArray,
+  backendPath: isWord,
 };
 
-/** @throws InputError that names the first field of a registry that is not what it should be. */
-export function requireRegistryShape(json: unknown): void {
-  requireFields('', json, { pinned: isSwitch, backend: isOneOf(BACKENDS) });
-  const { ports, bridges } = json as { readonly ports: unknown; readonly bridges: unknown };
-  for (const [name, bridge] of entriesOf('bridges', bridges))
+/** @throws InputError that names the first field that is not what it should be. */
+export function requireHostShape(json: unknown): asserts json is HostRecord {
+  const { bridges } = requireFields('', json, HOST);
+  for (const [name, bridge] of Object.entries(requireObject('bridges', bridges))) {
     requireFields(`bridges.${name}`, bridge, BRIDGE);
-  for (const [name, port] of entriesOf('ports', ports)) {
-    requireFields(`ports.${name}`, port, PORT);
-    requireFields(`ports.${name}.policy`, (port as { readonly policy: unknown }).policy, POLICY);
   }
 }
 
-function requireFields(place: string, value: unknown, shape: Shape): void {
+/** @throws InputError that names the first field that is not what it should be. */
+export function requirePortShape(json: unknown): asserts json is PortRecord {
+  policyFromJson(requireFields('', json, PORT).policy);
+}
+
+function requireFields(place: string, value: unknown, shape: Shape): Readonly<Record<string, unknown>> {
   const fields = requireObject(place, value);
   const wrong = Object.entries(shape).find(([name, test]) => !test(fields[name]));
-  if (wrong !== undefined) throw malformed([place, wrong[0]].filter((part) => part !== '').join('.'));
+  if (wrong === undefined) return fields;
+  throw malformed([place, wrong[0]].filter((part) => part !== '').join('.'));
 }
 
-function entriesOf(place: string, value: unknown): readonly (readonly [string, unknown])[] {
-  return Object.entries(requireObject(place, value));
-}
-
-function requireObject(place: string, value: unknown): Readonly<Record<string, unknown>> {
+export function requireObject(place: string, value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw malformed(place || 'all of it');
   return value as Readonly<Record<string, unknown>>;

@@ -1,12 +1,14 @@
 import { statSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { quote } from '../address/quote.ts';
+import { join } from 'node:path';
 import type { BackendName } from '../backends/names.ts';
-import { InputError, VifguardError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { type PolicyJson, policyFromJson } from '../policy/serialize.ts';
-import { requireRegistryShape } from './registry-shape.ts';
+import { backendKey, bridgeKey } from './index-keys.ts';
+import { PortFiles } from './port-files.ts';
+import { Ports } from './ports.ts';
+import { requireHostShape } from './registry-shape.ts';
+import { readSingleFile } from './single-file.ts';
+import { readJson } from './state-file.ts';
 
 /** vif: the paravirtual port. tap: its emulated twin, of HVM guests. */
 export type PortKind = 'vif' | 'tap';
@@ -33,8 +35,8 @@ export interface BridgeRecord {
   readonly calledIp6tables: boolean;
 }
 
-/** What is guarded in one network namespace: written before the kernel is changed, cleared after. */
-export interface Registry {
+/** What there is beside the ports. */
+export interface HostRecord {
   /** Set by `vifguard host up`: the tables stay when the last port goes. */
   readonly pinned: boolean;
   /** What holds the guards, whatever the host config says by now. */
@@ -42,10 +44,14 @@ export interface Registry {
   /** While ports are moved to `backend`: the one whose rules still have to go. */
   readonly leaving?: BackendName;
   readonly bridges: Readonly<Record<string, BridgeRecord>>;
-  readonly ports: Readonly<Record<string, PortRecord>>;
 }
 
-/** Without what every object has: a port may be called `constructor`. */
+/** What is guarded in one network namespace: written before the kernel is changed, cleared after. */
+export interface Registry extends HostRecord {
+  readonly ports: Ports;
+}
+
+/** Without what every object has: a bridge may be called `constructor`. */
 function bare<Item>(items: Readonly<Record<string, Item>>): Record<string, Item> {
   return Object.assign(Object.create(null), items);
 }
@@ -54,7 +60,7 @@ export const EMPTY_REGISTRY: Registry = {
   pinned: false,
   backend: 'xtables',
   bridges: bare({}),
-  ports: bare({}),
+  ports: new Ports(),
 };
 
 /**
@@ -65,40 +71,25 @@ export function stateDirectory(): string {
   return join('/run/vifguard', `net-${statSync('/proc/self/ns/net').ino}`);
 }
 
-const FILE = 'registry.json';
-
-/**
- * Reads the registry of a state directory; empty when there is none.
- *
- * @throws VifguardError when it cannot be read or is no registry.
- */
-export async function readRegistry(directory: string): Promise<Registry> {
-  const file = join(directory, FILE);
-  try {
-    const registry = { ...EMPTY_REGISTRY, ...(JSON.parse(await readFile(file, 'utf8')) as Registry) };
-    requireRegistryShape(registry);
-    return { ...registry, bridges: bare(registry.bridges), ports: bare(registry.ports) };
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY_REGISTRY;
-    throw new VifguardError(`cannot read ${file}; move it away and run "vifguard host up"`, { cause });
-  }
+export function hostFile(directory: string): string {
+  return join(directory, 'host.json');
 }
 
 /**
- * Replaces the registry at once or not at all; one that holds nothing is no file.
+ * Reads the registry of a state directory, its ports' records only when they are asked for; empty when
+ * there is none, and that is when `host.json` is not there.
  *
- * @throws VifguardError, with the disk full for instance.
+ * @throws VifguardError when it cannot be read or is no registry.
  */
-export async function writeRegistry(directory: string, registry: Registry): Promise<void> {
-  const file = join(directory, FILE);
-  try {
-    if (isEmpty(registry)) return await rm(file, { force: true });
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    await writeFile(`${file}.new`, JSON.stringify(registry), { mode: 0o600 });
-    await rename(`${file}.new`, file);
-  } catch (cause) {
-    throw new VifguardError(`cannot write ${file}`, { cause });
-  }
+export function readRegistry(directory: string): Registry {
+  const single = readSingleFile(directory);
+  if (single !== undefined) return { ...single, bridges: bare(single.bridges) };
+  const host = readJson(hostFile(directory), (json) => {
+    requireHostShape(json);
+    return json;
+  });
+  if (host === undefined) return EMPTY_REGISTRY;
+  return { ...host, bridges: bare(host.bridges), ports: new Ports(new PortFiles(directory)) };
 }
 
 /** The backend that is in charge: as long as anything is installed, the one that holds it. */
@@ -108,7 +99,7 @@ export function backendOf(registry: Registry, configured: BackendName): BackendN
 
 /** Whether the kernel should hold rules of ours. */
 export function isInstalled({ pinned, ports }: Registry): boolean {
-  return pinned || Object.keys(ports).length > 0;
+  return pinned || !ports.isEmpty;
 }
 
 /** The backends that may hold rules of ours. */
@@ -116,17 +107,17 @@ export function backendsOf({ backend, leaving }: Registry): readonly BackendName
   return leaving === undefined ? [backend] : [backend, leaving];
 }
 
-function isEmpty({ pinned, bridges, ports }: Registry): boolean {
-  return !pinned && Object.keys(bridges).length === 0 && Object.keys(ports).length === 0;
+/** Whether there is nothing to be remembered. */
+export function isEmpty({ pinned, bridges, ports }: Registry): boolean {
+  return !pinned && Object.keys(bridges).length === 0 && ports.isEmpty;
 }
 
 export function withPort(registry: Registry, port: string, record: PortRecord): Registry {
-  return { ...registry, ports: bare({ ...registry.ports, [port]: record }) };
+  return { ...registry, ports: registry.ports.with([[port, record]]) };
 }
 
 export function withoutPort(registry: Registry, port: string): Registry {
-  const { [port]: _gone, ...ports } = registry.ports;
-  return { ...registry, ports: bare(ports) };
+  return { ...registry, ports: registry.ports.without(port) };
 }
 
 export function withBridge(registry: Registry, bridge: string, record: BridgeRecord): Registry {
@@ -135,33 +126,31 @@ export function withBridge(registry: Registry, bridge: string, record: BridgeRec
 
 /** The bridges that have no port left are returned apart. */
 export function withoutIdleBridges(registry: Registry): { kept: Registry; idle: Registry['bridges'] } {
-  const used = new Set(Object.values(registry.ports).map(({ bridge }) => bridge));
+  if (registry.pinned) return { kept: registry, idle: {} };
   const entries = Object.entries(registry.bridges);
+  const used = new Set(
+    entries.map(([name]) => name).filter((name) => registry.ports.hasUnder(bridgeKey(name))),
+  );
   const split = (wanted: boolean) =>
     bare(Object.fromEntries(entries.filter(([name]) => used.has(name) === wanted)));
-  return registry.pinned
-    ? { kept: registry, idle: {} }
-    : { kept: { ...registry, bridges: split(true) }, idle: split(false) };
+  return { kept: { ...registry, bridges: split(true) }, idle: split(false) };
+}
+
+/** The ports of a vif: two for an HVM guest's. */
+export function portsOfVif(
+  { ports }: Registry,
+  backendPath: string,
+): readonly (readonly [string, PortRecord])[] {
+  return [...ports.under(backendKey(backendPath))].filter(([, record]) => record.backendPath === backendPath);
 }
 
 /** The port of the other half of an HVM guest's vif. */
 export function twinOf(registry: Registry, { backendPath, kind }: PortRecord): string | undefined {
-  return Object.entries(registry.ports).find(
-    ([, other]) => other.backendPath === backendPath && other.kind !== kind,
-  )?.[0];
+  return portsOfVif(registry, backendPath).find(([, other]) => other.kind !== kind)?.[0];
 }
 
-/** @throws InputError when the record has been tampered with. */
-export function policyOf({ backendPath, policy }: PortRecord): GuardPolicy {
-  try {
-    return policyFromJson(policy);
-  } catch (cause) {
-    if (!(cause instanceof InputError)) throw cause;
-    throw new InputError(
-      `${join(stateDirectory(), FILE)} has no policy for ${quote(backendPath)}; move it away and run "vifguard host up"`,
-      { cause },
-    );
-  }
+export function policyOf({ policy }: PortRecord): GuardPolicy {
+  return policyFromJson(policy);
 }
 
 /** How messages name the owner of a port: `web1 (vif1.0)`. */

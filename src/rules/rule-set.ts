@@ -24,8 +24,8 @@ export function ruleSet(policy: GuardPolicy): RuleSet {
       arp: [arpSender(policy)],
       ipv4: [unspecifiedIpv4(policy), sourceValidation(policy, 4), roles.ipv4],
       ipv6: [
-        unspecifiedIpv6(policy),
         sourceValidation(policy, 6),
+        unspecifiedIpv6,
         roles.ipv6,
         linkLocalFragments,
         ndMessage(policy),

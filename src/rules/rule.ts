@@ -69,8 +69,8 @@ export interface Stage<Name extends string = string> {
   readonly name: Name;
   /** The stage judges only frames that match one of these; every frame when absent. */
   readonly only?: readonly Match[];
-  /** A key when the stage is the same for all ports with this key: one copy serves them all. */
-  readonly shared?: string;
+  /** The stage is the same for all ports but for what roles they have: one copy can serve them all. */
+  readonly shared?: true;
   readonly rules: readonly Rule[];
   readonly otherwise: Verdict;
 }
@@ -81,8 +81,8 @@ export interface FromGuest {
   readonly arp: readonly [Stage<'arp-sender'>];
   readonly ipv4: readonly [Stage<'unspecified-source'>, Stage<'source-validation'>, Stage<'network-roles'>];
   readonly ipv6: readonly [
-    Stage<'unspecified-source'>,
     Stage<'source-validation'>,
+    Stage<'unspecified-source'>,
     Stage<'network-roles'>,
     Stage<'link-local-fragments'>,
     Stage<'nd-message'>,

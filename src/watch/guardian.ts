@@ -9,8 +9,9 @@ import { callIp6tables, filterVlans, repair } from '../host/repair.ts';
 import { restorationOf } from '../host/restoration.ts';
 import { PUBLISHED } from '../hotplug/vif.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
+import { macKey } from '../port/index-keys.ts';
 import { withLock } from '../port/lock.ts';
-import { type Registry, readRegistry } from '../port/registry.ts';
+import { portsOfVif, type Registry, readRegistry } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import type { Changer, Touched } from './notifications.ts';
 import { Patience } from './patience.ts';
@@ -95,13 +96,13 @@ export class Guardian {
     [this.#touched, this.#everything] = [[], false];
     if (touched.length === 0 && !everything) return;
     try {
-      const registry = await readRegistry(directory);
+      const registry = readRegistry(directory);
       for (const link of touched) this.#suspectLink(registry, link);
       if (!everything) return;
       this.#suspect(FILTER);
       for (const link of await withRtnetlink((rtnetlink) => rtnetlink.links()))
         this.#suspectLink(registry, link);
-      for (const { backendPath } of Object.values(registry.ports)) this.#suspect(`${VIF}${backendPath}`);
+      for (const [, { backendPath }] of registry.ports) this.#suspect(`${VIF}${backendPath}`);
     } catch (error) {
       if (!(error instanceof VifguardError)) throw error;
       log(`cannot look: ${describeError(error)}`);
@@ -111,10 +112,10 @@ export class Guardian {
   #suspectLink(registry: Registry, { index, name, address }: Touched): void {
     const { ports, bridges } = registry;
     if (name !== undefined && Object.hasOwn(bridges, name)) this.#suspect(`${BRIDGE}${name}`);
-    if (name !== undefined && Object.hasOwn(ports, name)) this.#suspect(name);
+    if (name !== undefined && ports.has(name)) this.#suspect(name);
     for (const [port, known] of this.#members) if (known === index) this.#suspect(port);
     if (address === undefined) return;
-    for (const [port, { policy }] of Object.entries(ports)) {
+    for (const [port, { policy }] of ports.under(macKey(address))) {
       if (policy.mac === address || policy.extraMacs.includes(address)) this.#suspect(port);
     }
   }
@@ -185,7 +186,7 @@ export class Guardian {
 
   #restoreBridge(name: string): Promise<string[]> {
     return this.#locked(async (rtnetlink) => {
-      const registry = await readRegistry(this.#reach.directory);
+      const registry = readRegistry(this.#reach.directory);
       const { bridgeNetfilter } = await loadBackend(registry.backend);
       const link = await rtnetlink.link(name);
       const links = link === undefined ? [] : [link];
@@ -197,7 +198,7 @@ export class Guardian {
   async #restorePort(port: string): Promise<string[]> {
     const { directory, withRtnetlink } = this.#reach;
     const find = async (rtnetlink: Rtnetlink) => {
-      const registry = await readRegistry(directory);
+      const registry = readRegistry(directory);
       const index = await this.#memberIndex(rtnetlink, registry, port);
       return index === undefined ? undefined : await restorationOf({ rtnetlink, registry, port, index });
     };
@@ -214,7 +215,7 @@ export class Guardian {
 
   /** The index of a port that is, or was, on its bridge. */
   async #memberIndex(rtnetlink: Rtnetlink, registry: Registry, port: string): Promise<number | undefined> {
-    const record = registry.ports[port];
+    const record = registry.ports.get(port);
     if (record === undefined) this.#members.delete(port);
     const link = record && (await rtnetlink.link(port));
     const bridge = record && (await rtnetlink.link(record.bridge));
@@ -224,17 +225,14 @@ export class Guardian {
 
   async #reloadVif(backendPath: string): Promise<string[]> {
     const { directory, withStore } = this.#reach;
-    const portsOf = ({ ports }: Registry) =>
-      Object.entries(ports).flatMap(([port, record]) => (record.backendPath === backendPath ? [port] : []));
     return await withStore(async (store) => {
-      const { ports: records } = await readRegistry(directory);
-      const ours = Object.values(records).filter((record) => record.backendPath === backendPath);
+      const ours = () => portsOfVif(readRegistry(directory), backendPath);
       const config = this.#currentConfig();
-      const outdated = await Promise.all(ours.map((record) => isOutdated({ store, config }, record)));
+      const outdated = await Promise.all(ours().map(([, record]) => isOutdated({ store, config }, record)));
       // A vif whose nodes are gone is on its way out.
       if (!outdated.includes(true) || (await store.read(backendPath)) === undefined) return [];
       return await this.#locked(async (rtnetlink) => {
-        const ports = portsOf(await readRegistry(directory));
+        const ports = ours().map(([port]) => port);
         const { done, refused } = await reloadPolicies({ store, rtnetlink, config, directory }, ports);
         return [...done, ...refused];
       });

@@ -10,7 +10,7 @@ test('guests whose records are lost are closed, not open, when others come', asy
   );
   if (first === undefined) throw new TypeError('three guests were made');
   t.is((await first.online()).exitCode, 0);
-  await lab.dom0.namespace.run('sh', ['-c', 'rm /run/vifguard/net-*/registry.json']);
+  await lab.dom0.namespace.run('sh', ['-c', 'rm /run/vifguard/net-*/host.json']);
   for (const other of others) {
     t.is((await other.online()).exitCode, 0);
     t.regex(await lab.dom0.namespace.run('ip', ['link', 'show', 'vif1.0']), / state DOWN /);

@@ -25,11 +25,10 @@ export function hostWith(policies: Readonly<Record<string, GuardPolicy>>): Guard
   return {
     bridges: new Map(),
     ports: new Map(
-      Object.entries(policies).map(([port, policy]) => [
-        port,
-        { restricted: false, form: () => '', policy: () => policy },
-      ]),
+      Object.entries(policies).map(([port, policy]) => [port, { restricted: false, policy: () => policy }]),
     ),
+    isEmpty: Object.keys(policies).length === 0,
+    restricted: () => [],
     untrustedPorts: [],
   };
 }

@@ -3,11 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
+import { BACKENDS } from '../../src/backends/names.ts';
 import { InputError, VifguardError } from '../../src/errors.ts';
 import { inspect } from '../../src/host/inspection.ts';
 import { refuseConflict } from '../../src/port/claims.ts';
 import { guardedHost } from '../../src/port/guarded-host.ts';
-import { type PortRecord, policyOf, type Registry, readRegistry } from '../../src/port/registry.ts';
+import {
+  EMPTY_REGISTRY,
+  type HostRecord,
+  type PortRecord,
+  policyOf,
+  type Registry,
+  readRegistry,
+  twinOf,
+  withoutIdleBridges,
+} from '../../src/port/registry.ts';
+import { writeRegistry } from '../../src/port/write-registry.ts';
 import { guardedGuest, vifguard } from '../cli/vifguard.ts';
 import { startLab } from '../lab/lab.ts';
 
@@ -32,12 +43,19 @@ const PORT: PortRecord = {
     virtualRouters: [{ id: 51, addresses: ['192.0.2.200'] }],
   },
 };
-const REGISTRY: Registry = {
+const HOST: HostRecord = {
   pinned: true,
   backend: 'nftables',
   bridges: { xenbr0: { address: '02:00:00:00:00:01', calledIp6tables: false } },
-  ports: { 'vif1.0': PORT },
 };
+const OTHER: PortRecord = { ...PORT, backendPath: 'backend/vif/2/0' };
+const REGISTRY: Registry = { ...HOST, ports: EMPTY_REGISTRY.ports.with([['vif1.0', PORT]]) };
+/** The files of a registry, and of one from before ports had files of their own. */
+const FILES: readonly (readonly [file: string, json: object])[] = [
+  ['host.json', HOST],
+  ['ports/vif1.0.json', PORT],
+  ['registry.json', { ...HOST, ports: { 'vif1.0': PORT } }],
+];
 
 /** Every place in a value, as the keys that lead there. */
 function placesIn(value: unknown): string[][] {
@@ -58,21 +76,24 @@ function replaced(value: unknown, [key, ...rest]: readonly string[], by: unknown
 }
 
 const damaged = fc
-  .tuple(fc.constantFrom(...placesIn(REGISTRY)), fc.jsonValue())
-  .map(([place, by]) => JSON.stringify(replaced(REGISTRY, place, by)));
-const anyText = fc.oneof(
-  { weight: 8, arbitrary: damaged },
-  { weight: 1, arbitrary: fc.json() },
-  { weight: 1, arbitrary: fc.string() },
-);
+  .constantFrom(...FILES)
+  .chain(([file, json]) =>
+    fc
+      .tuple(fc.constantFrom(...placesIn(json)), fc.jsonValue())
+      .map(([place, by]) => [file, JSON.stringify(replaced(json, place, by))] as const),
+  );
+const anyText = fc.tuple(fc.constantFrom(...FILES.map(([file]) => file)), fc.oneof(fc.json(), fc.string()));
+const anyFile = fc.oneof({ weight: 4, arbitrary: damaged }, { weight: 1, arbitrary: anyText });
 
 /** Everything that is done with a registry and no kernel. */
 async function use(registry: Registry): Promise<void> {
-  for (const record of Object.values(registry.ports)) {
+  for (const [, record] of registry.ports) {
     policyOf(record);
-    const check = { registry, port: 'vif9.0', record: PORT };
+    twinOf(registry, record);
+    withoutIdleBridges(registry);
+    const check = { registry, port: 'vif9.0', record: OTHER };
     await refuseConflict({ ...check, isThere: async () => true, forget: async () => registry });
-    for (const { policy } of guardedHost(registry, []).ports.values()) policy();
+    for (const [, { policy }] of guardedHost(registry, []).ports) policy();
   }
   const kernel = {
     links: [],
@@ -89,10 +110,14 @@ async function use(registry: Registry): Promise<void> {
 test('whatever the registry holds, it is used or refused with an error that says what to do', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'vifguard-registry-'));
   t.teardown(() => rm(directory, { recursive: true }));
-  const isHandled = fc.asyncProperty(anyText, async (text) => {
-    await writeFile(join(directory, 'registry.json'), text);
+  writeRegistry(directory, REGISTRY);
+  const isHandled = fc.asyncProperty(anyFile, async ([file, text]) => {
+    await rm(join(directory, 'registry.json'), { force: true });
+    for (const [name, json] of FILES.slice(0, 2))
+      await writeFile(join(directory, name), JSON.stringify(json));
+    await writeFile(join(directory, file), text);
     try {
-      await use(await readRegistry(directory));
+      await use(readRegistry(directory));
       return true;
     } catch (error) {
       const isClaim = error instanceof InputError && / may not have /.test(error.message);
@@ -102,21 +127,48 @@ test('whatever the registry holds, it is used or refused with an error that says
   await t.notThrowsAsync(() => fc.assert(isHandled, { numRuns: 1000 }));
 });
 
-test('JSON that is no registry is said in one line, by every verb and by the script', async (t) => {
-  const lab = await startLab(t);
-  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-  const message =
-    /cannot read \S+registry\.json; move it away and run "vifguard host up": ports is not what vifguard writes there(?=$|; after)/;
-  await lab.dom0.namespace.run('sh', [
-    '-c',
-    'echo \'{"ports":null}\' >"$(echo /run/vifguard/net-*)/registry.json"',
-  ]);
-  for (const args of [['status'], ['check'], ['show', 'vif1.0'], ['host', 'up'], ['host', 'down']]) {
-    const { exitCode, stderr } = await vifguard(lab, args);
-    t.is(exitCode, 1, args.join(' '));
-    t.regex(stderr, message);
-  }
-  const { exitCode, hotplugError } = await guest.online();
-  t.is(exitCode, 1);
-  t.regex(hotplugError ?? '', message);
-});
+/** Each file, what it may hold, and what is said of it. */
+const BROKEN = [
+  ['host.json', '{"pinned":true,"backend":"nftables"}', 'bridges is not what vifguard writes there'],
+  ['ports/vif1.0.json', '{"kind":null}', 'kind is not what vifguard writes there'],
+  [
+    'registry.json',
+    '{"pinned":true,"backend":"nftables","bridges":{},"ports":null}',
+    'ports is not what vifguard writes there',
+  ],
+] as const;
+
+for (const [file, text, problem] of BROKEN) {
+  test(`${file} that is none is said in one line, by every verb and by the script`, async (t) => {
+    const lab = await startLab(t);
+    const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    const message = new RegExp(
+      `cannot read \\S+/${file}; move it away and run "vifguard host up": ${problem}(?=$|; after)`,
+    );
+    await lab.dom0.namespace.run('sh', ['-c', `echo '${text}' >"$(echo /run/vifguard/net-*)/${file}"`]);
+    for (const args of [['status'], ['check'], ['show', 'vif1.0'], ['host', 'up'], ['host', 'down']]) {
+      const { exitCode, stderr } = await vifguard(lab, args);
+      t.is(exitCode, 1, args.join(' '));
+      t.regex(stderr, message);
+    }
+    const { exitCode, hotplugError } = await guest.online();
+    t.is(exitCode, 1);
+    t.regex(hotplugError ?? '', message);
+  });
+}
+
+for (const backend of BACKENDS) {
+  test(`${backend}: a record that cannot be read keeps nobody else out, but for whom it may concern`, async (t) => {
+    const lab = await startLab(t, { backend });
+    await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    await lab.dom0.namespace.run('sh', ['-c', 'echo >"$(echo /run/vifguard/net-*)/ports/vif1.0.json"']);
+    const other = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.42' });
+    const { exitCode: came, stderr } = await other.online();
+    t.is(came, 0, stderr);
+    t.is((await other.offline()).exitCode, 0);
+    const rival = await lab.guest({ domid: 3, name: 'web3', ip: '192.0.2.41' });
+    const { exitCode, hotplugError } = await rival.online();
+    t.is(exitCode, 1);
+    t.regex(hotplugError ?? '', /cannot read \S+\/ports\/vif1\.0\.json/);
+  });
+}

@@ -101,14 +101,14 @@ for (const backend of BACKENDS) {
     const lab = await startLab(t, { backend });
     const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
     const other = await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
-    await lab.dom0.namespace.run('sh', ['-c', 'echo "{" >"$(echo /run/vifguard/net-*)/registry.json"']);
+    await lab.dom0.namespace.run('sh', ['-c', 'echo "{" >"$(echo /run/vifguard/net-*)/host.json"']);
     for (const args of [['status'], ['check'], ['show', 'vif1.0'], ['host', 'up'], ['host', 'down']]) {
       const { exitCode, stderr } = await vifguard(lab, args);
       t.is(exitCode, 1, args.join(' '));
-      t.regex(stderr, /^vifguard: cannot read \S+registry\.json; move it away and run "vifguard host up": /);
+      t.regex(stderr, /^vifguard: cannot read \S+host\.json; move it away and run "vifguard host up": /);
       t.false(stderr.includes('\n'));
     }
-    await lab.dom0.namespace.run('sh', ['-c', 'mv /run/vifguard/net-*/registry.json /run/moved']);
+    await lab.dom0.namespace.run('sh', ['-c', 'mv /run/vifguard/net-*/host.json /run/moved']);
 
     const refused = await vifguard(lab, ['host', 'down']);
     t.is(refused.exitCode, 1);

@@ -7,7 +7,7 @@ import { guardedGuest, useDomainConfigs, vifguard, vifguardJson } from './vifgua
 /** A rule of vif2.0, one that accepts more, and what `show` says of that. */
 const RULES = {
   xtables: {
-    own: /^ +\[\d+:\d+\] -A vg-in:vif2\.0\/4 -p IPv4 --ip-src 192\.0\.2\.42 -j vg-s:4\.role-c/m,
+    own: /^ +\[\d+:\d+\] -A vg-in:vif2\.0\/4 -p IPv4 --ip-src 192\.0\.2\.42 -j mark --mark-or/m,
     foreign: 'ebtables -t nat -I vg-in:vif2.0 -p IPv4 -j ACCEPT',
     listed: /-A vg-in:vif2\.0 -p IPv4 -j ACCEPT$/,
     difference: /^ +ebtables nat vg-in:vif2\.0: unexpected: -A vg-in:vif2\.0 -p IPv4 -j ACCEPT$/m,

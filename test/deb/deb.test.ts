@@ -250,7 +250,7 @@ for (const [release, backend, packages] of upgrades) {
     await dom0.lab.dom0.namespace.run('bridge', ['link', 'set', 'dev', 'vif2.0', 'isolated', 'off']);
     t.regex((await dom0.try('vifguard', 'check')).stdout, /^vif2\.0: .*isolated/m);
 
-    t.true((await dom0.sh('cat /run/vifguard/net-*/registry.json')).includes(`"backend":"${backend}"`));
+    t.true((await dom0.sh('cat /run/vifguard/net-*/host.json')).includes(`"backend":"${backend}"`));
     const third = await dom0.lab.guest({ domid: 3, name: 'web3', ip: '192.0.2.43' });
     let isUpgrading = true;
     let cycles = 0;

@@ -50,13 +50,12 @@ export class Arena {
   /** Gives the guests these policies, in the order of their domids, and tells what they became. */
   async guard(policies: readonly WrittenPolicy[]): Promise<Network> {
     await Promise.all(this.guests.map((guest, index) => this.#guardOne(guest, policies[index])));
-    const registry = JSON.parse(
-      (await this.lab.exec('sh', ['-c', 'cat /run/vifguard/net-*/registry.json'])).stdout,
-    );
-    const ports = this.guests.map(({ vif, device }) =>
-      guestPort(vif.domid, policyFromJson(registry.ports[device].policy)),
-    );
-    return { backend: this.lab.backend, ports };
+    const ports = this.guests.map(async ({ vif, device }) => {
+      const record = `cat /run/vifguard/net-*/ports/${device}.json`;
+      const { policy } = JSON.parse((await this.lab.exec('sh', ['-c', record])).stdout);
+      return guestPort(vif.domid, policyFromJson(policy));
+    });
+    return { backend: this.lab.backend, ports: await Promise.all(ports) };
   }
 
   async #guardOne(guest: Guest, written: WrittenPolicy | undefined): Promise<void> {

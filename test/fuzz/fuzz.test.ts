@@ -32,7 +32,7 @@ test('a rule that is missing in the kernel, and one too many, are found', async 
   const network = await arena.guard(PLAIN);
   t.deepEqual(await compare(arena, network, frames), []);
   await lab.exec('ebtables', ['-t', 'nat', '-I', 'vg-in:vif1.0', '1', '-p', 'ARP', '-j', 'DROP']);
-  await lab.exec('ebtables', ['-t', 'filter', '-I', 'vg-out:vif2.0', '1', '-j', 'ACCEPT']);
+  await lab.exec('ebtables', ['-t', 'nat', '-I', 'vg-out:vif2.0', '1', '-j', 'ACCEPT']);
   const found = await compare(arena, network, frames);
   const losses = found.filter(({ kind }) => kind === 'loss');
   const holes = found.filter(({ kind }) => kind === 'hole');
@@ -44,7 +44,7 @@ test('the simplest frame of a finding comes from the frame of its seed and index
   const lab = await startLab(t, { backend: 'xtables' });
   const arena = await Arena.open(lab);
   const network = await arena.guard(PLAIN);
-  await lab.exec('ebtables', ['-t', 'filter', '-I', 'vg-out:vif2.0', '1', '-j', 'ACCEPT']);
+  await lab.exec('ebtables', ['-t', 'nat', '-I', 'vg-out:vif2.0', '1', '-j', 'ACCEPT']);
   const { frames } = round(SEED, 500);
   const hole = (await compare(arena, network, frames)).find(({ kind }) => kind === 'hole');
   const simplest = await shrink(arena, network, { seed: SEED, index: hole?.index ?? -1 });

@@ -310,5 +310,5 @@ async function replaceTool(lab: Lab, tool: string, script: string): Promise<void
 }
 
 async function registryText(lab: Lab): Promise<string> {
-  return (await lab.exec('sh', ['-c', 'cat /run/vifguard/net-*/registry.json'])).stdout;
+  return (await lab.exec('sh', ['-c', 'cat /run/vifguard/net-*/host.json'])).stdout;
 }

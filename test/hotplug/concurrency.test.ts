@@ -52,6 +52,7 @@ test('32 events at once: every vif of every guest comes up guarded, and nothing 
     [],
   );
   t.deepEqual(await succeeds(coming.map((guest) => guest.offline())), []);
-  await Promise.all(guests.map((guest) => guest.forget()));
+  // One by one: the last of a domain takes the domain's nodes along.
+  for (const guest of guests) await guest.forget();
   t.deepEqual(await lab.residue(), before);
 });

@@ -12,7 +12,7 @@ const FLUSHED = ['ebtables’ nat *', 'ip6tables’ raw *', 'the bridge no longe
 
 const CHAINS: Readonly<Record<string, HostMutant>> = {
   'vg-forward: frames without the marks': {
-    pattern: /(?<=\['vg-forward', \[)unmarked, /,
+    pattern: /(?<=\['vg-forward', \[)unmarked/,
     tests: LAYERS,
     titles: FLUSHED,
   },
@@ -34,8 +34,7 @@ const CHAINS: Readonly<Record<string, HostMutant>> = {
     titles: ['dom0’s NAT *'],
   },
   'vg-in: ports that vifguard does not know are peers': {
-    pattern: /tail: \[\.\.\..*/,
-    replacement: 'tail: [],',
+    pattern: /^.*\.\.\.\[\.\.\.host\.untrustedPorts.*\n/m,
     tests: ['attacks/to-guest'],
     titles: ['a port that *'],
   },
@@ -74,9 +73,9 @@ const HOOKS: Readonly<Record<string, HostMutant>> = {
     replacement: '$1-j CONTINUE',
     tests: ['attacks/dom0'],
   },
-  'ebtables filter OUTPUT': {
-    pattern: /chain: 'OUTPUT', rule: `-j \$\{ROOT\.toGuest\}`/,
-    replacement: "chain: 'OUTPUT', rule: '-j CONTINUE'",
+  'ebtables nat POSTROUTING': {
+    pattern: /chain: 'POSTROUTING', rule: `-j \$\{ROOT\.toGuest\}`/,
+    replacement: "chain: 'POSTROUTING', rule: '-j CONTINUE'",
     tests: ['attacks/to-guest'],
   },
 };

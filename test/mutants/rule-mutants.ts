@@ -54,12 +54,16 @@ const TESTS: readonly (readonly [RegExp, Pick<Mutant, 'tests' | 'titles'>])[] = 
 
 const testsOf = (path: Path) => TESTS.find(([pattern]) => pattern.test(path.join('.')))?.[1] ?? { tests: [] };
 
+/** As the mutant compares matches: bigint has no JSON. */
+const KEY =
+  "const key = (match: unknown) => JSON.stringify(match, (_, value) => (typeof value === 'bigint' ? String(value) : value));";
+
 /** The rule set as it was, less what `change` takes out of the stage at a path. */
 function without(path: Path, change: string): Mutant['edit'] {
   const wrapper = `
+${KEY}
 export function ruleSet(policy: GuardPolicy): RuleSet {
   const rules = structuredClone(whole(policy)) as any;
-  const key = (match: unknown) => JSON.stringify(match, (_, value) => (typeof value === 'bigint' ? String(value) : value));
   const path: any[] = ${JSON.stringify(path)};
   const parent = path.slice(0, -1).reduce((part, step) => part[step], rules);
   const last = path[path.length - 1];
@@ -74,11 +78,39 @@ export function ruleSet(policy: GuardPolicy): RuleSet {
 
 const FILE = 'src/rules/rule-set.ts';
 
+/** Stages that backends may take from where they are written, and not from a port's rule set. */
+const SHARED: Readonly<Record<string, { file: string; constant: string; isList?: true }>> = {
+  'fromGuest.ipv4.2': { file: 'network-roles', constant: 'RESTRICTIONS_IPV4', isList: true },
+  'fromGuest.ipv6.1': { file: 'unspecified-source', constant: 'unspecifiedIpv6' },
+  'fromGuest.ipv6.2': { file: 'network-roles', constant: 'RESTRICTIONS_IPV6', isList: true },
+  'fromGuest.ipv6.6': { file: 'upper-layer', constant: 'upperLayer' },
+};
+
+/** What is left of a stage, in terms of `stage`; `rules` of its rules, in terms of `rule`. */
+type Rest = { readonly stage: string } | { readonly rules: string };
+
+/** A program in which less is left of a stage. */
+function weakened(path: Path, rest: Rest): Pick<Mutant, 'file' | 'edit'> {
+  const shared = SHARED[path.join('.')];
+  const isKept = 'rules' in rest ? rest.rules : 'false';
+  const change =
+    'rules' in rest ? `{ ...stage, rules: stage.rules.filter((rule: any) => ${rest.rules}) }` : rest.stage;
+  if (shared === undefined) return { file: FILE, edit: without(path, change) };
+  const { file, constant, isList } = shared;
+  const left = isList ? `stage.filter(({ rule }: any) => ${isKept})` : change;
+  const rename = replacing(new RegExp(`export const ${constant}\\b`), `const whole_${constant}`);
+  const wrapper = `
+${KEY}
+const stage: any = whole_${constant};
+export const ${constant} = ${left};
+`;
+  return { file: `src/rules/from-guest/${file}.ts`, edit: (source) => rename(source) + wrapper };
+}
+
 function stageMutant({ path, stage }: Place): Mutant {
   return {
     name: `${path.join('.')} ${stage.name}`,
-    file: FILE,
-    edit: without(path, `{ name: stage.name, rules: [], otherwise: 'pass' }`),
+    ...weakened(path, { stage: `{ ...stage, rules: [], otherwise: 'pass' }` }),
     ...testsOf(path),
   };
 }
@@ -100,18 +132,15 @@ function dropMutants({ path, stage }: Place): readonly Mutant[] {
   const name = `${path.join('.')} ${stage.name}`;
   const rules = drops.map(({ match, verdict }) => ({
     name: `${name}: ${typeof verdict === 'string' ? verdict : verdict.drop} ${key(match)}`,
-    file: FILE,
-    edit: without(
-      path,
-      `{ ...stage, rules: stage.rules.filter((rule: any) => typeof rule.verdict === 'string' || key(rule.match) !== ${JSON.stringify(key(match))}) }`,
-    ),
+    ...weakened(path, {
+      rules: `typeof rule.verdict === 'string' || key(rule.match) !== ${JSON.stringify(key(match))}`,
+    }),
     ...testsOf(path),
     ...(path[1] === 'ipv6' && PACKET_END.test(key(match)) ? { backend: 'nftables' as const } : {}),
   }));
   const end = {
     name: `${name}: end`,
-    file: FILE,
-    edit: without(path, `{ ...stage, otherwise: 'pass' }`),
+    ...weakened(path, { stage: `{ ...stage, otherwise: 'pass' }` }),
     ...testsOf(path),
   };
   return ends === 0 ? rules : [...rules, end];

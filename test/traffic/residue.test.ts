@@ -6,7 +6,7 @@ import { addGuest, guard, startPlanned } from './guarded.ts';
 
 /** The base chains that the tools make for our first rule, and that no tool takes away again. */
 const BASE_CHAINS = {
-  ebtables: ['nat PREROUTING', 'filter FORWARD', 'filter INPUT', 'filter OUTPUT'],
+  ebtables: ['nat PREROUTING', 'nat POSTROUTING', 'filter FORWARD', 'filter INPUT'],
   ip6tables: ['raw PREROUTING', 'filter FORWARD'],
 };
 

@@ -66,8 +66,8 @@ async function untilMidway(lab: Lab, watcher: Watcher, run: { result: Promise<un
   void run.result.then(() => {
     ended = true;
   });
-  const registry = () => lab.exec('sh', ['-c', 'cat /run/vifguard/net-*/registry.json']);
-  await poll('the claim', async () => ended || (await registry()).stdout.includes('vif1.0'));
+  const records = () => lab.exec('sh', ['-c', 'ls /run/vifguard/net-*/ports']);
+  await poll('the claim', async () => ended || (await records()).stdout.includes('vif1.0.json'));
   process.kill(watcher.pid, 'SIGSTOP');
 }
 

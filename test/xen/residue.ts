@@ -7,7 +7,7 @@ xl list | awk 'NR > 1 && $1 != "Domain-0" { print "domain " $1 }'
 ls /sys/class/net | sed -n '/^vif/s/^/interface /p'
 bridge fdb show | sed -n '/ 00:16:3e:/s/^/FDB entry /p; /^00:16:3e:/s/^/FDB entry /p'
 nft list ruleset | sed -n '/vg-\\|vifguard/s/^/rule /p'
-find /run/vifguard -name registry.json | sed 's/^/record /'
+find /run/vifguard -path '*/ports/*' -name '*.json' | sed 's/^/record /'
 true`;
 
 /** Nothing of any guest is left. */

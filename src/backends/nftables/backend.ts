@@ -1,10 +1,11 @@
 import type { Backend, GuardedHost, GuardedPort, PortChange } from '../backend.ts';
 import { RefusedRulesError } from '../tool.ts';
+import { untrustedElements } from './base-chains.ts';
 import { hostTable } from './host-table.ts';
 import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './inspect.ts';
 import { type PortGuard, portGuard } from './port-guard.ts';
 import { changeScript, REMOVAL, rebuildScript } from './script.ts';
-import { type Elements, EMPTY_TABLE, mergeElements, quoted } from './table.ts';
+import { type Elements, EMPTY_TABLE, mergeElements } from './table.ts';
 import { apply, listTable } from './tools.ts';
 
 /**
@@ -31,13 +32,13 @@ export const nftables: Backend = {
 async function applyPort(change: PortChange): Promise<void> {
   const { port } = change;
   // The first port, or the first since the registry was lost: look at what is there.
-  if (change.before.ports.size === 0) return await applyHost(change.after);
+  if (change.before.isEmpty) return await applyHost(change.after);
   const stays = change.after.ports.has(port);
   const before = guardOf(port, change.before.ports.get(port));
   const after = guardOf(port, change.after.ports.get(port));
   const elements = {
     remove: difference(before.elements, after.elements),
-    add: mergeElements([after.elements, new Map([['peers', change.after.untrustedPorts.map(quoted)]])]),
+    add: mergeElements([after.elements, untrustedElements(change.after.untrustedPorts)]),
     ...(stays ? {} : { forget: port }),
   };
   const tables = stays ? [EMPTY_TABLE, after.classTable] : [EMPTY_TABLE];

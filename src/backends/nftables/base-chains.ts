@@ -2,6 +2,7 @@ import { REASONS, type Reason } from '../../rules/reason.ts';
 import {
   type Chain,
   dropChain,
+  type Elements,
   PORT_NAME,
   quoted,
   type SetDeclaration,
@@ -19,6 +20,8 @@ export const MEMBERSHIP: ReadonlyMap<string, SetDeclaration> = new Map([
   /** May not speak for the network towards guests. */
   ['peers', { kind: 'set', body: 'typeof iifname' }],
   ['isolated', { kind: 'set', body: 'typeof iifname' }],
+  /** The members of either of the two, so that one look tells what is in none. */
+  ['peers-or-isolated', { kind: 'set', body: 'typeof iifname' }],
   ['from-guest', { kind: 'map', body: 'typeof iifname : verdict' }],
   ['to-guest', { kind: 'map', body: 'typeof oifname : verdict' }],
   ['to-dom0', { kind: 'map', body: 'typeof iifname : verdict' }],
@@ -38,11 +41,13 @@ export function baseTable(untrustedPorts: readonly string[]): Table {
       ['same-octets', { kind: 'set', body: 'typeof @nh,112,8 . @nh,192,8' }],
       ...ways.flatMap(counters),
     ]),
-    elements: new Map([
-      ['same-octets', octets],
-      ['peers', untrustedPorts.map(quoted)],
-    ]),
+    elements: new Map([['same-octets', octets], ...untrustedElements(untrustedPorts)]),
   };
+}
+
+/** Ports that the host config does not trust. */
+export function untrustedElements(ports: readonly string[]): Elements {
+  return new Map(['peers', 'peers-or-isolated'].map((set) => [set, ports.map(quoted)]));
 }
 
 const REASON_NAMES = Object.keys(REASONS) as Reason[];

@@ -50,8 +50,7 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
     ...(match.etherDestination === undefined ? [] : [etherDestination(match.etherDestination)]),
     ...(match.arp === undefined ? [] : arpParts(match.arp)),
     ...(family === 'ipv4' || family === 'ipv6' ? ipParts(match, family) : []),
-    ...(match.fromIsolated === undefined ? [] : [`iifname ${match.fromIsolated ? '' : '!= '}@isolated`]),
-    ...(match.fromPeer === false ? NOT_FROM_PEER : []),
+    ...provenanceTerms(match),
   ];
   const found = {
     terms: parts.filter((part): part is Term => !isKey(part)),
@@ -70,7 +69,16 @@ export const WELL_FORMED_IPV4 = 'meta l4proto 0-255';
 /** Every vif that is not guarded counts as a peer. */
 const FROM_PEER = ['iifname @peers', 'iifname "vif*" iifname != @guests'];
 /** Fewer than those that are none, by the guests with roles. */
-const NOT_FROM_PEER = ['iifname != @peers', 'iifname != "vif*"'];
+const NOT_BY_NAME = 'iifname != "vif*"';
+
+/** Each look at a port's name costs as much as several other comparisons: one set serves for both. */
+function provenanceTerms({ fromPeer, fromIsolated }: Match): readonly string[] {
+  if (fromPeer === false && fromIsolated === false) return [NOT_BY_NAME, 'iifname != @peers-or-isolated'];
+  return [
+    ...(fromIsolated === undefined ? [] : [`iifname ${fromIsolated ? '' : '!= '}@isolated`]),
+    ...(fromPeer === false ? [NOT_BY_NAME, 'iifname != @peers'] : []),
+  ];
+}
 
 type Part = Term | Key;
 

@@ -62,6 +62,7 @@ function membership(port: string, guard: Guard, name: string): Elements {
     member('guests'),
     ...(peer ? [member('peers')] : []),
     ...(isolated ? [member('isolated')] : []),
+    ...(peer || isolated ? [member('peers-or-isolated')] : []),
     call('from-guest', 'from'),
     call('to-guest', 'to'),
     ...(restricted ? [call('to-dom0', 'to-dom0')] : []),

@@ -24,7 +24,7 @@ export const xtables: Backend = {
 async function applyPort(change: PortChange): Promise<void> {
   const { before, after, directory } = change;
   // The first port, or the first since the registry was lost: look at what is there.
-  if (before.ports.size === 0) return await applyHost(after, directory);
+  if (before.isEmpty) return await applyHost(after, directory);
   try {
     await changeTables(directory, (untouched) => restore(restoreInput(portBatch(change, untouched))));
   } catch (error) {

@@ -19,7 +19,9 @@ export type Tables = { readonly [name in TableName]: Chains };
 export const ROOT = {
   /** ebtables nat: frames from guests. */
   fromGuest: 'vg-in',
-  /** ebtables filter: frames to guests. */
+  /** ebtables nat: frames from guests that the shared stages have marked for dropping. */
+  marked: 'vg-bad',
+  /** ebtables nat: frames to guests. */
   toGuest: 'vg-out',
   /** ebtables filter: frames without the marks they should have, by the port they came from. */
   unfiltered: 'vg-unf',
@@ -37,15 +39,6 @@ export function portChain(root: string, port: string, stage?: string): string {
 /** The chain that all drops for one reason go through: it names the reason in every listing. */
 export function reasonChain(reason: Reason): string {
   return `vg-x:${reason}`;
-}
-
-/** A chain that serves every port whose rules of a stage are the same. */
-export function sharedChain(family: string, key: string): string {
-  return `vg-s:${family}.${key}`;
-}
-
-export function isShared(chain: string): boolean {
-  return chain.startsWith('vg-s:');
 }
 
 /** One value for each table. */

@@ -4,7 +4,8 @@ import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } f
 import { dispatchChains, nameTree } from './dispatch.ts';
 import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
 import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
-import { JUDGED, portChains } from './port-chains.ts';
+import { JUDGED, MARKED_DROPS, portChains } from './port-chains.ts';
+import { SHARED_STAGES, sharedChains } from './shared-stages.ts';
 
 type ChainEntry = readonly [string, readonly string[]];
 
@@ -15,9 +16,10 @@ export const HOOKS: readonly {
   readonly rule: string;
 }[] = [
   { table: 'ebtables nat', chain: 'PREROUTING', rule: `-j ${ROOT.fromGuest}` },
+  // What is forwarded and what dom0 sends: one hook, so that the kernel walks the chains once.
+  { table: 'ebtables nat', chain: 'POSTROUTING', rule: `-j ${ROOT.toGuest}` },
   { table: 'ebtables filter', chain: 'FORWARD', rule: '-j vg-forward' },
   { table: 'ebtables filter', chain: 'INPUT', rule: '-j vg-input' },
-  { table: 'ebtables filter', chain: 'OUTPUT', rule: `-j ${ROOT.toGuest}` },
   { table: 'ip6tables raw', chain: 'PREROUTING', rule: '-j vg-raw' },
   { table: 'ip6tables filter', chain: 'FORWARD', rule: '-j vg-forward' },
 ];
@@ -37,18 +39,25 @@ export function tablesOf(host: GuardedHost, port: string): Tables {
 
 function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   const ports = [...host.ports.keys()];
-  const restricted = ports.filter((port) => host.ports.get(port)?.restricted);
+  const listed = touching === undefined ? undefined : new Set(host.restricted());
+  const restricted = ports.filter((port) => listed?.has(port) ?? host.ports.get(port)?.restricted);
   const own = (root: string) => (port: string) => portChain(root, port);
   const all = nameTree(ports, touching);
   const chains = (root: string, option: string, leaf = own(root), tree = all): Chains =>
     dispatchChains({ root, option, tree, leaf });
   return {
-    'ebtables nat': withEnds(chains(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
-      head: [...host.bridges.values()].map(({ address }) => `-d ${address} ${markAs(MARK.host)}`),
-      tail: [...host.untrustedPorts, 'vif+'].map((port) => `-i ${port} ${markAs(MARK.peer)}`),
-    }),
-    'ebtables filter': new Map([
+    'ebtables nat': new Map([
+      ...withEnds(chains(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
+        head: [...host.bridges.values()].map(({ address }) => `-d ${address} ${markAs(MARK.host)}`),
+        tail: [
+          `--mark ${hex(MARK.judged)}/${hex(MARK.judged)} -j ${SHARED_STAGES}`,
+          ...[...host.untrustedPorts, 'vif+'].map((port) => `-i ${port} ${markAs(MARK.peer)}`),
+        ],
+      }),
+      ...chains(ROOT.marked, '-i', (port) => portChain(ROOT.fromGuest, port, MARKED_DROPS)),
       ...chains(ROOT.toGuest, '-o'),
+    ]),
+    'ebtables filter': new Map([
       ...chains(ROOT.unfiltered, '-i', () => reasonChain('unfiltered')),
       ...chains(ROOT.toDom0, '-i', own(ROOT.toDom0), nameTree(restricted, touching)),
     ]),
@@ -75,10 +84,10 @@ function staticChains(): Partial<Tables> {
   const unmarked = `--mark ! ${hex(MARK.accepted)}/${hex(bits(MARK.accepted, PENDING))} -j ${ROOT.unfiltered}`;
   const clear = `-j mark --mark-and ${hex(without(OURS))} --mark-target CONTINUE`;
   return {
-    'ebtables nat': new Map(reasons),
+    'ebtables nat': new Map([...reasons, ...sharedChains()]),
     'ebtables filter': new Map<string, readonly string[]>([
       ...reasons,
-      ['vg-forward', [unmarked, `-j ${ROOT.toGuest}`]],
+      ['vg-forward', [unmarked]],
       // dom0 may route the frame to another bridge, where our marks would be taken for that port's.
       [
         'vg-input',

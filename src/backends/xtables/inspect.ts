@@ -1,7 +1,7 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
 import type { Drift, Drops, GuardedHost } from '../backend.ts';
 import { ruleDrift } from '../rule-drift.ts';
-import { isShared, NO_TABLES, ROOT, TABLES, type TableName } from './chains.ts';
+import { NO_TABLES, ROOT, TABLES, type TableName } from './chains.ts';
 import { HOOKS, hostTables } from './host-chains.ts';
 import { NOTHING_PRESENT, restoreInput } from './restore.ts';
 import { chainsOf, readTables, rehearse, type SavedTables } from './tools.ts';
@@ -20,8 +20,7 @@ export async function readDrift(host: GuardedHost | undefined): Promise<readonly
 function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables): Drift[] {
   const [have, want] = [chainsOf(actual[table]), chainsOf(expected[table])];
   const missing = [...want.keys()].filter((chain) => !have.has(chain));
-  // A shared chain stays when the last port that used it goes.
-  const unexpected = [...have.keys()].filter((chain) => !want.has(chain) && !isShared(chain));
+  const unexpected = [...have.keys()].filter((chain) => !want.has(chain));
   const chains = (kind: Drift['kind'], names: readonly string[]) =>
     names.map((chain) => ofPort(chain, { where: table, kind, what: `chain ${chain}` }));
   return [
@@ -29,12 +28,24 @@ function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables
     ...chains('unexpected', unexpected),
     ...[...want].flatMap(([chain, rules]) =>
       have.has(chain)
-        ? ruleDrift({ where: `${table} ${chain}`, have: have.get(chain) ?? [], want: rules }).map((drift) =>
-            ofPort(chain, drift),
-          )
+        ? ruleDrift({
+            where: `${table} ${chain}`,
+            have: sortPorts(have.get(chain) ?? []),
+            want: sortPorts(rules),
+          }).map((drift) => ofPort(chain, drift))
         : [],
     ),
   ];
+}
+
+/** The comparisons of a tree's node with names. */
+const COMPARISON = / (?:-[io]|--physdev-in) \S+ -j vg-/;
+
+/** Names stand in a node in the order in which their ports came, which nothing depends on and nobody remembers. */
+function sortPorts(rules: readonly string[]): readonly string[] {
+  const sorted = rules.filter((rule) => COMPARISON.test(rule)).sort();
+  let next = 0;
+  return rules.map((rule) => (COMPARISON.test(rule) ? (sorted[next++] ?? rule) : rule));
 }
 
 function ofPort(chain: string, drift: Drift): Drift {

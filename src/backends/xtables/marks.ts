@@ -1,3 +1,4 @@
+import type { Grant } from '../../rules/from-guest/network-roles.ts';
 import { REASONS, type Reason } from '../../rules/reason.ts';
 import type { Provenance } from '../../rules/rule.ts';
 
@@ -15,6 +16,8 @@ export const MARK = {
   linkLocal: 0x2000_0000,
   /** IPv6: ip6tables has still to find the upper layer before the packet's end. */
   upperLayer: 0x0008_0000,
+  /** The port's own stages have let the frame pass: the shared ones have still to judge it. */
+  judged: 0x0001_0000,
   /** From a guest that may not speak for the network. */
   peer: 0x1000_0000,
   /** From an isolated guest. */
@@ -25,7 +28,15 @@ export const MARK = {
   host: 0x0200_0000,
 } as const;
 
-/** Which reason a shared chain has found to drop a frame: the port's own chain drops it, and counts. */
+/** What the port's policy grants, while the shared stages judge a frame. */
+export const GRANT: Readonly<Record<Grant, number>> = {
+  router: 0x0010_0000,
+  'dhcp-server': 0x0020_0000,
+  vrrp: 0x0040_0000,
+  dhcp: 0x0080_0000,
+};
+
+/** Which reason they have found to drop it: all of its mark then. */
 export const VERDICT = 0x01f0_0000;
 
 /** The value of VERDICT for a reason; 0 is none. */
@@ -50,12 +61,7 @@ export function hex(mark: number): string {
   return `0x${mark.toString(16)}`;
 }
 
-/** The marks with which a port accepts a frame. */
-export function acceptMarks({ peer, isolated }: Provenance, restricted: boolean): number {
-  return bits(
-    MARK.accepted,
-    peer ? MARK.peer : 0,
-    isolated ? MARK.isolated : 0,
-    restricted ? MARK.restricted : 0,
-  );
+/** What is to be known of a frame once a port has let it in. */
+export function provenanceMarks({ peer, isolated }: Provenance, restricted: boolean): number {
+  return bits(peer ? MARK.peer : 0, isolated ? MARK.isolated : 0, restricted ? MARK.restricted : 0);
 }

@@ -1,5 +1,5 @@
 import type { PortChange } from '../backend.ts';
-import { type Chains, isShared, mapTables, mergeTables, NO_TABLES, type Tables } from './chains.ts';
+import { type Chains, mapTables } from './chains.ts';
 import { tablesOf } from './host-chains.ts';
 import { type Batch, HOOKED_ONCE } from './restore.ts';
 
@@ -16,29 +16,18 @@ export function portBatch(change: PortChange, untouched: boolean): Batch {
   const { port, before, after } = change;
   const old = tablesOf(before, port);
   const wanted = tablesOf(after, port);
-  const gone = mapTables((name) =>
-    [...old[name].keys()].filter((chain) => !wanted[name].has(chain) && !isShared(chain)),
-  );
+  const gone = mapTables((name) => [...old[name].keys()].filter((chain) => !wanted[name].has(chain)));
   // An attach that was killed has left a record, and who knows what of its chains.
   if (!untouched || (before.ports.has(port) && after.ports.has(port))) {
     return { tables: wanted, present: { chains: gone, hooks: HOOKED_ONCE }, hooked: true };
   }
-  const there = mergeTables(old, sharedWithOthers(wanted, change));
-  const parts = mapTables((name) => compare(there[name], wanted[name]));
+  const parts = mapTables((name) => compare(old[name], wanted[name]));
   return {
     tables: mapTables((name) => parts[name].written),
     appended: mapTables((name) => parts[name].appended),
     present: { chains: gone, hooks: [] },
     hooked: false,
   };
-}
-
-/** Of the chains wanted, the shared ones that another port of the same form has brought. */
-function sharedWithOthers(wanted: Tables, { port, before, after }: PortChange): Tables {
-  const form = after.ports.get(port)?.form();
-  const hasTwin = form !== undefined && [...before.ports.values()].some((other) => other.form() === form);
-  if (!hasTwin) return NO_TABLES;
-  return mapTables((name) => new Map([...wanted[name]].filter(([chain]) => isShared(chain))));
 }
 
 /** What differs: chains to write, and what only has to be added to others. */

@@ -1,26 +1,21 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
+import { grantsOf } from '../../rules/from-guest/network-roles.ts';
 import { type Guard, guardOf } from '../../rules/guard.ts';
-import type { Match, Rule, RuleSet, Stage, Verdict } from '../../rules/rule.ts';
+import type { Match, Rule, RuleSet, Stage } from '../../rules/rule.ts';
 import { restrictsDom0 } from '../../rules/to-dom0.ts';
-import { type Chains, portChain, ROOT, reasonChain, sharedChain, type Tables } from './chains.ts';
+import { type Chains, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
 import { ebtablesMatch, ebtablesUnless } from './ebtables-match.ts';
 import { ip6tablesMatch } from './ip6tables-match.ts';
-import { acceptMarks, bits, hex, MARK } from './marks.ts';
-import { MARKED, markedDrops, type Rendered, renderShared, renderStage } from './stage-chains.ts';
+import { bits, GRANT, hex, MARK, provenanceMarks } from './marks.ts';
+import { markedDrops } from './shared-stages.ts';
+import { type Rendered, renderStage } from './stage-chains.ts';
 
-/** Short names of the stages: with a port's 15 characters a chain name has 6 left. */
+/** The stages that may need a chain of their own, by short names: with a port's 15 characters there are 6 left. */
 const SHORT: Record<string, string> = {
-  'unspecified-source': 'uns',
-  'source-validation': 'src',
-  'network-roles': 'role',
-  'upper-layer': 'up',
-  'arp-sender': 'snd',
-  'arp-target': 'tgt',
+  identity: 'id',
+  delivery: 'to',
   'nd-message': 'msg',
   'nd-target': 'tgt',
-  delivery: 'to',
-  destination: 'dst',
-  identity: 'id',
 };
 
 type Family = 'arp' | 'ipv4' | 'ipv6';
@@ -31,12 +26,8 @@ const FAMILIES: readonly (readonly [Family, string])[] = [
   ['arp', 'a'],
 ];
 
-/** What ebtables cannot judge, and the mark by which it hands such frames to ip6tables. */
-const DEFERRED: Partial<Record<string, number>> = {
-  'link-local-fragments': MARK.linkLocal,
-  'nd-message': MARK.neighborDiscovery,
-  'nd-target': MARK.neighborDiscovery,
-};
+/** What ebtables cannot judge: ip6tables does, behind the shared stages. */
+const DEFERRED: readonly string[] = ['link-local-fragments', 'nd-message', 'nd-target'];
 
 /** All chains of one port's own. */
 export function portChains(port: string, policy: GuardPolicy): Partial<Tables> {
@@ -47,24 +38,28 @@ export function portChains(port: string, policy: GuardPolicy): Partial<Tables> {
 function modeChains(port: string, guard: Exclude<Guard, { mode: 'locked' }>): Partial<Tables> {
   const closed = [`-j ${reasonChain('disabled')}`];
   const open = guard.mode === 'unlocked';
-  const inward = open ? [acceptWith(acceptMarks(guard.provenance, false))] : closed;
+  const inward = open ? [acceptWith(bits(MARK.accepted, provenanceMarks(guard.provenance, false)))] : closed;
   return {
-    'ebtables nat': new Map([[portChain(ROOT.fromGuest, port), inward]]),
-    'ebtables filter': new Map([[portChain(ROOT.toGuest, port), open ? ['-j ACCEPT'] : closed]]),
+    'ebtables nat': new Map([
+      [portChain(ROOT.fromGuest, port), inward],
+      [portChain(ROOT.fromGuest, port, MARKED_DROPS), closed],
+      [portChain(ROOT.toGuest, port), open ? ['-j ACCEPT'] : closed],
+    ]),
     'ip6tables raw': new Map([[portChain(ROOT.neighborDiscovery, port), closed]]),
   };
 }
 
 function lockedChains(port: string, policy: GuardPolicy, rules: RuleSet): Partial<Tables> {
   const restricted = restrictsDom0(policy);
-  const marks = acceptMarks(rules.provenance, restricted);
+  const marks = provenanceMarks(rules.provenance, restricted);
+  const grants = grantsOf(policy).map((grant) => GRANT[grant]);
   const fromGuest = direction({
     root: ROOT.fromGuest,
     port,
     shortCuts: rules.shortCuts.fromGuest,
     stages: rules.fromGuest,
-    accept: (family) => acceptWith(bits(marks, family === 'ipv6' ? MARK.upperLayer : 0)),
-    key: hex(marks),
+    accept: (family) => acceptWith(bits(MARK.accepted, marks, family === 'ipv6' ? MARK.upperLayer : 0)),
+    goOn: `-j mark --mark-or ${hex(bits(MARK.judged, marks, ...grants))} --mark-target RETURN`,
   });
   const toGuest = direction({
     root: ROOT.toGuest,
@@ -72,11 +67,14 @@ function lockedChains(port: string, policy: GuardPolicy, rules: RuleSet): Partia
     shortCuts: rules.shortCuts.toGuest,
     stages: rules.toGuest,
     accept: () => '-j ACCEPT',
-    key: '',
   });
   return {
-    'ebtables nat': fromGuest,
-    'ebtables filter': new Map([...toGuest, ...(restricted ? dom0Chain(port, rules) : [])]),
+    'ebtables nat': new Map([
+      ...fromGuest,
+      [portChain(ROOT.fromGuest, port, MARKED_DROPS), markedDrops()],
+      ...toGuest,
+    ]),
+    'ebtables filter': restricted ? dom0Chain(port, rules) : new Map(),
     'ip6tables raw': neighborDiscoveryChains(port, rules),
   };
 }
@@ -92,12 +90,12 @@ interface Direction {
   readonly stages: { readonly [key in 'link' | Family]: readonly Stage[] };
   /** The target that ends the way of a frame with its acceptance. */
   readonly accept: (family?: Family) => string;
-  /** What tells `accept` from that of other ports, in names. */
-  readonly key: string;
+  /** The target for frames that the shared stages are to judge, where there are any. */
+  readonly goOn?: string;
 }
 
 function direction(way: Direction): Chains {
-  const { root, port, shortCuts, stages, accept } = way;
+  const { root, port, shortCuts, stages, accept, goOn } = way;
   const cuts = shortCuts.map((match) => `${ebtablesMatch(match)} ${accept(familyOf(match))}`);
   const link = stages.link.map((stage) => renderOwn(way, stage));
   const families = FAMILIES.map(([family, short]) => {
@@ -110,7 +108,6 @@ function direction(way: Direction): Chains {
       chains: parts.flatMap(({ chains }) => [...chains]),
     };
   });
-  const shared = [stages.arp, stages.ipv4, stages.ipv6].flat().filter(isShared);
   return new Map([
     [
       portChain(root, port),
@@ -118,12 +115,12 @@ function direction(way: Direction): Chains {
         ...cuts,
         ...link.flatMap(({ rules }) => rules),
         ...families.map(({ call }) => call),
+        ...(goOn === undefined ? [] : [`--mark ${hex(MARK.judged)}/${hex(MARK.judged)} -j RETURN`]),
         `-j ${reasonChain('ethertype')}`,
       ],
     ],
     ...link.flatMap(({ chains }) => [...chains]),
     ...families.flatMap(({ chain, rules, chains }) => [[chain, rules] as const, ...chains]),
-    ...(shared.length === 0 ? [] : [[portChain(root, port, MARKED_DROPS), markedDrops(shared)] as const]),
   ]);
 }
 
@@ -131,87 +128,36 @@ function familyOf({ etherType }: Match): Family | undefined {
   return FAMILIES.find(([family]) => family === etherType)?.[0];
 }
 
-/** The chain of a port that drops what shared chains have marked. */
-const MARKED_DROPS = 'x';
+/** The chain of a port that drops what the shared stages have marked. */
+export const MARKED_DROPS = 'x';
 
-/** The stages of one family. What comes behind the last stage of the port's own is shared, as one chain. */
+/** The port's own stages of one family; the shared ones all come behind them. */
 function familyParts(way: Direction, family: Family, short: string): readonly Rendered[] {
   const stages = way.stages[family].map(withoutNeedless);
-  const { accept } = way;
-  const match = (terms: Match) => ebtablesMatch(terms, family);
-  const own = stages.findLastIndex((stage) => !isShared(stage) && !isDeferred(stage));
-  const head = stages.slice(0, own + 1);
-  const tail = stages.slice(own + 1);
-  if (tail.length === 0) {
-    const open = stages.at(-1)?.otherwise === 'pass';
-    const end: Rendered = { rules: open ? [accept(family)] : [], chains: new Map() };
-    return [...head.map((stage) => renderOwn(way, stage, [family, short])), end];
-  }
-  const chain = sharedChain(short, `${tail.find(isShared)?.shared}/${way.key}`);
-  const marked = `${MARKED} -j ${portChain(way.root, way.port, MARKED_DROPS)}`;
-  return head.map((stage, index) => {
-    if (isShared(stage)) return callShared(stage, { short, match, marked });
-    if (index < own) return renderOwn(way, stage, [family, short]);
-    const chains = renderTail(tail, { chain, short, match, accept: accept(family) });
-    return { rules: renderLast(stage, { match, chain, marked }), chains };
-  });
+  const own = stages.filter((stage) => !stage.shared && !isDeferred(stage));
+  const end = own.length < stages.length ? way.goOn : way.accept(family);
+  return own.map((stage, index) =>
+    renderOwn(way, stage, { family, short, pass: index === own.length - 1 ? end : undefined }),
+  );
 }
 
-/** The last stage of a port's own: what passes goes on to the tail, and comes back only to be dropped. */
-function renderLast(
-  { rules, otherwise }: Stage,
-  { match, chain, marked }: { match: (match: Match) => string; chain: string; marked: string },
-): readonly string[] {
-  const target = (verdict: Verdict) =>
-    typeof verdict === 'string' ? `-j ${chain}` : `-j ${reasonChain(verdict.drop)}`;
-  const lines = rules.map((rule) => `${match(rule.match)} ${target(rule.verdict)}`);
-  return otherwise === 'pass'
-    ? [...lines, `-j ${chain}`, marked]
-    : [...lines, marked, `${match({})} ${target(otherwise)}`];
-}
-
-interface SharedPlace {
+interface OwnPlace {
+  readonly family?: Family;
   /** The family's short name. */
-  readonly short: string;
-  readonly match: (match: Match) => string;
-  /** The rule behind the call, for what has been marked. */
-  readonly marked: string;
+  readonly short?: string;
+  /** The target for what passes the last stage. */
+  readonly pass?: string | undefined;
 }
 
-function callShared(
-  stage: Stage & { readonly shared: string },
-  { short, match, marked }: SharedPlace,
-): Rendered {
-  const chain = sharedChain(short, stage.shared);
-  return { rules: [`-j ${chain}`, marked], chains: new Map([[chain, renderShared(stage, { match })]]) };
-}
-
-/** A chain that accepts, or marks for dropping and returns. */
-function renderTail(
-  stages: readonly Stage[],
-  place: { chain: string; short: string; match: (match: Match) => string; accept: string },
-): Chains {
-  const { chain, short, match, accept } = place;
-  const parts = stages.map((stage, index): Rendered => {
-    if (isDeferred(stage)) return { rules: deferral(stage), chains: new Map() };
-    if (!isShared(stage)) throw new TypeError(`the stage ${stage.name} is the port's own`);
-    if (index < stages.length - 1) return callShared(stage, { short, match, marked: `${MARKED} -j RETURN` });
-    const rules = renderShared(stage, { match, accept });
-    return { rules: stage.otherwise === 'pass' ? [...rules, accept] : rules, chains: new Map() };
+function renderOwn(way: Direction, stage: Stage, { family, short, pass }: OwnPlace = {}): Rendered {
+  const match = (terms: Match) => ebtablesMatch(terms, family);
+  const name = [...(short === undefined ? [] : [short]), SHORT[stage.name]].join('.');
+  return renderStage(stage, portChain(way.root, way.port, name), {
+    match,
+    unless: ebtablesUnless,
+    accept: way.accept(family),
+    pass,
   });
-  return new Map([
-    [chain, parts.flatMap(({ rules }) => rules)],
-    ...parts.flatMap(({ chains }) => [...chains]),
-  ]);
-}
-
-/** A stage of the port's own. */
-function renderOwn(way: Direction, stage: Stage, family?: readonly [Family, string]): Rendered {
-  const { root, port, accept } = way;
-  const prefix = family === undefined ? '' : `${family[1]}.`;
-  const match = (terms: Match) => ebtablesMatch(terms, family?.[0]);
-  const dialect = { match, unless: ebtablesUnless, accept: accept(family?.[0]) };
-  return renderStage(stage, portChain(root, port, `${prefix}${SHORT[stage.name]}`), dialect);
 }
 
 /** ebtables finds no protocol but 44 in a later fragment: rules about another one need not be kept from it. */
@@ -222,19 +168,8 @@ function withoutNeedless(stage: Stage): Stage {
   return others && stage.otherwise === 'pass' ? { ...stage, rules } : stage;
 }
 
-function isShared(stage: Stage): stage is Stage & { shared: string } {
-  return stage.shared !== undefined;
-}
-
 function isDeferred(stage: Stage): boolean {
-  return DEFERRED[stage.name] !== undefined;
-}
-
-function deferral(stage: Stage): readonly string[] {
-  const mark = hex(DEFERRED[stage.name] ?? 0);
-  return (stage.only ?? []).map(
-    (match: Match) => `${ebtablesMatch(match, 'ipv6')} -j mark --mark-or ${mark} --mark-target CONTINUE`,
-  );
+  return DEFERRED.includes(stage.name);
 }
 
 /** Accepted frames return, for the mark to be cleared before dom0 sees them. */

@@ -1,7 +1,5 @@
-import { PROTOCOL } from '../../rules/protocols.ts';
-import { type Match, pass, type Rule, type Stage, type Verdict } from '../../rules/rule.ts';
+import type { Match, Stage, Verdict } from '../../rules/rule.ts';
 import { reasonChain } from './chains.ts';
-import { hex, VERDICT, verdictMark } from './marks.ts';
 
 /** How one table says things. */
 export interface Dialect {
@@ -10,6 +8,8 @@ export interface Dialect {
   readonly unless?: (match: Match) => string | undefined;
   /** The target that ends the way with acceptance. */
   readonly accept: string;
+  /** The target for what passes; to go on behind the stage when absent. */
+  readonly pass?: string | undefined;
 }
 
 export interface Rendered {
@@ -19,79 +19,38 @@ export interface Rendered {
 }
 
 /**
- * A stage as rules in the calling chain; one whose frames may pass on from the middle needs a chain
- * of its own to return from.
+ * A stage as rules in the calling chain; one whose frames may go on behind it from the middle needs a
+ * chain of its own to return from.
  */
 export function renderStage(stage: Stage, chain: string, dialect: Dialect): Rendered {
-  const [only, ...others] = stage.rules;
-  const unless = only?.verdict === 'pass' && others.length === 0 ? dialect.unless?.(only.match) : undefined;
-  if (unless !== undefined) return { rules: [line(unless, stage.otherwise, dialect)], chains: new Map() };
+  const unless = unlessRule(stage, dialect);
+  if (unless !== undefined) return { rules: [unless], chains: new Map() };
   const rules = [
     ...stage.rules.map(({ match, verdict }) => line(dialect.match(match), verdict, dialect)),
-    ...(stage.otherwise === 'pass' ? [] : [line(dialect.match({}), stage.otherwise, dialect)]),
+    ...otherwise(stage, dialect),
   ];
-  return stage.rules.some(({ verdict }) => verdict === 'pass')
-    ? { rules: [`-j ${chain}`], chains: new Map([[chain, rules]]) }
-    : { rules, chains: new Map() };
+  const apart = dialect.pass === undefined && stage.rules.some(({ verdict }) => verdict === 'pass');
+  return apart ? { rules: [`-j ${chain}`], chains: new Map([[chain, rules]]) } : { rules, chains: new Map() };
 }
 
-/**
- * A stage in a chain that many ports share. A drop is only marked there: the port drops it, by the
- * rules of `markedDrops`.
- *
- * @param accept the target for what passes; to go on behind the call when absent.
- */
-export function renderShared(
-  stage: Stage,
-  { match, accept = '-j RETURN' }: Pick<Dialect, 'match'> & Partial<Dialect>,
-): readonly string[] {
-  const target = (verdict: Verdict): string =>
-    typeof verdict === 'string'
-      ? accept
-      : `-j mark --mark-or ${hex(verdictMark(verdict.drop))} --mark-target RETURN`;
-  const rules = stage.otherwise === 'pass' ? byProtocol(stage.rules) : stage.rules;
-  const lines = rules.map((rule) => `${match(rule.match)} ${target(rule.verdict)}`);
-  return stage.otherwise === 'pass' ? lines : [...lines, target(stage.otherwise)];
+/** A stage that lets one match go on, as one rule about all others. */
+function unlessRule({ rules, otherwise }: Stage, dialect: Dialect): string | undefined {
+  const [only, ...others] = rules;
+  if (only?.verdict !== 'pass' || others.length > 0 || dialect.pass !== undefined) return undefined;
+  const unless = dialect.unless?.(only.match);
+  return unless === undefined ? undefined : line(unless, otherwise, dialect);
 }
 
-const FREQUENT: readonly unknown[] = [PROTOCOL.tcp, PROTOCOL.udp];
-
-/**
- * Rules behind which frames pass on, TCP's and UDP's first: these frames are then through. Rules about
- * different protocols have no frame in common; of others nothing is known.
- */
-function byProtocol(rules: readonly Rule[]): readonly Rule[] {
-  if (!rules.every(({ match }) => typeof match.protocol === 'number')) return rules;
-  const about = (protocol: number) => rules.filter(({ match }) => match.protocol === protocol);
-  return [
-    ...about(PROTOCOL.tcp),
-    pass({ protocol: PROTOCOL.tcp }),
-    ...about(PROTOCOL.udp),
-    pass({ protocol: PROTOCOL.udp }),
-    ...rules.filter(({ match }) => !FREQUENT.includes(match.protocol)),
-  ];
+function otherwise(stage: Stage, dialect: Dialect): readonly string[] {
+  if (stage.otherwise !== 'pass') return [line(dialect.match({}), stage.otherwise, dialect)];
+  return dialect.pass === undefined ? [] : [dialect.pass];
 }
-
-/** Drops what shared stages have marked, each reason by a rule of its own that counts. */
-export function markedDrops(stages: readonly Stage[]): readonly string[] {
-  const verdicts = stages.flatMap(({ rules, otherwise }) => [
-    ...rules.map(({ verdict }) => verdict),
-    otherwise,
-  ]);
-  const reasons = verdicts.flatMap((verdict) => (typeof verdict === 'string' ? [] : [verdict.drop]));
-  return [...new Set(reasons)].map(
-    (reason) => `--mark ${hex(verdictMark(reason))}/${hex(VERDICT)} -j ${reasonChain(reason)}`,
-  );
-}
-
-/** The match of a frame that a shared stage has marked for dropping. */
-export const MARKED = `--mark ! 0x0/${hex(VERDICT)}`;
 
 function line(match: string, verdict: Verdict, dialect: Dialect): string {
   return match === '' ? target(verdict, dialect) : `${match} ${target(verdict, dialect)}`;
 }
 
-function target(verdict: Verdict, { accept }: Dialect): string {
+function target(verdict: Verdict, { accept, pass = '-j RETURN' }: Dialect): string {
   if (verdict === 'accept') return accept;
-  return verdict === 'pass' ? '-j RETURN' : `-j ${reasonChain(verdict.drop)}`;
+  return verdict === 'pass' ? pass : `-j ${reasonChain(verdict.drop)}`;
 }

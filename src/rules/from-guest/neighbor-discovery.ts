@@ -6,7 +6,7 @@ import { drop, type Match, pass, type Rule, type Stage } from '../rule.ts';
 const message = (type: number): Match => ({ protocol: PROTOCOL.icmpv6, type: only(type) });
 
 /** The ND messages that a host sends. */
-const HOST_ND: readonly Match[] = [
+export const HOST_ND: readonly Match[] = [
   message(ICMPV6.routerSolicitation),
   message(ICMPV6.neighborSolicitation),
   message(ICMPV6.neighborAdvertisement),

@@ -4,10 +4,19 @@ import { ICMPV6, only, PROTOCOL } from '../protocols.ts';
 import type { Reason } from '../reason.ts';
 import { drop, type Match, pass, type Range, type Rule, type Stage } from '../rule.ts';
 
-/** A class of messages that speak for the network, and the roles that may send it. */
+/** What a policy may grant: a role, or to be a DHCP client. */
+export type Grant = Role | 'dhcp';
+
+/** A rule that is for guests without the grant. */
+export interface Restriction {
+  readonly liftedBy: Grant;
+  readonly rule: Rule;
+}
+
+/** A class of messages that speak for the network, and the role that may send it. */
 interface Restricted {
   readonly reason: Reason;
-  readonly roles: readonly Role[];
+  readonly role: Role;
   readonly messages: readonly Match[];
 }
 
@@ -23,12 +32,12 @@ const ROUTING_PROTOCOLS = protocols(3, 8, 9, 88, 89, 103, 124);
 const ROUTING_PORTS: readonly Match[] = [...[646, 698].map(udpTo), { ...udpFrom(6696), ...udpTo(6696) }];
 
 const IPV4: readonly Restricted[] = [
-  { reason: 'dhcp-server', roles: ['dhcp-server'], messages: [udpFrom(67), udpTo(68)] },
-  { reason: 'redirect', roles: ['router'], messages: [{ protocol: PROTOCOL.icmp, type: only(5) }] },
-  { reason: 'router-advert', roles: ['router'], messages: [{ protocol: PROTOCOL.icmp, type: only(9) }] },
+  { reason: 'dhcp-server', role: 'dhcp-server', messages: [udpFrom(67), udpTo(68)] },
+  { reason: 'redirect', role: 'router', messages: [{ protocol: PROTOCOL.icmp, type: only(5) }] },
+  { reason: 'router-advert', role: 'router', messages: [{ protocol: PROTOCOL.icmp, type: only(9) }] },
   {
     reason: 'routing-protocol',
-    roles: ['router'],
+    role: 'router',
     messages: [
       ...ROUTING_PROTOCOLS,
       ...ROUTING_PORTS,
@@ -36,68 +45,81 @@ const IPV4: readonly Restricted[] = [
       { protocol: PROTOCOL.ah, destination: parsePrefix('224.0.0.0/24') },
     ],
   },
-  { reason: 'first-hop-redundancy', roles: ['vrrp'], messages: protocols(PROTOCOL.vrrp) },
-  { reason: 'first-hop-redundancy', roles: ['router'], messages: [udpTo(1985), udpTo(3222)] },
+  { reason: 'first-hop-redundancy', role: 'vrrp', messages: protocols(PROTOCOL.vrrp) },
+  { reason: 'first-hop-redundancy', role: 'router', messages: [udpTo(1985), udpTo(3222)] },
 ];
 
 const IPV6: readonly Restricted[] = [
-  { reason: 'dhcp-server', roles: ['dhcp-server'], messages: [udpFrom(547), udpTo(546)] },
-  { reason: 'router-advert', roles: ['router'], messages: icmpv6(ICMPV6.routerAdvertisement) },
-  { reason: 'redirect', roles: ['router'], messages: icmpv6(ICMPV6.redirect) },
-  { reason: 'multicast-query', roles: ['router'], messages: icmpv6(ICMPV6.mldQuery) },
+  { reason: 'dhcp-server', role: 'dhcp-server', messages: [udpFrom(547), udpTo(546)] },
+  { reason: 'router-advert', role: 'router', messages: icmpv6(ICMPV6.routerAdvertisement) },
+  { reason: 'redirect', role: 'router', messages: icmpv6(ICMPV6.redirect) },
+  { reason: 'multicast-query', role: 'router', messages: icmpv6(ICMPV6.mldQuery) },
   // Router renumbering (RFC 2894), certification path advertisement (RFC 3971), MRD (RFC 4286).
   {
     reason: 'router-icmp',
-    roles: ['router'],
+    role: 'router',
     messages: icmpv6(ICMPV6.routerRenumbering, 149, 151, 152, 153),
   },
   {
     reason: 'routing-protocol',
-    roles: ['router'],
+    role: 'router',
     messages: [...ROUTING_PROTOCOLS, ...ROUTING_PORTS, udpTo(521)],
   },
-  { reason: 'first-hop-redundancy', roles: ['vrrp'], messages: protocols(PROTOCOL.vrrp) },
-  { reason: 'first-hop-redundancy', roles: ['router'], messages: [udpTo(2029), udpTo(3222)] },
+  { reason: 'first-hop-redundancy', role: 'vrrp', messages: protocols(PROTOCOL.vrrp) },
+  { reason: 'first-hop-redundancy', role: 'router', messages: [udpTo(2029), udpTo(3222)] },
 ];
 
 /** IGMP that a host sends: v1, v2 and v3 reports and leave (RFC 3376 section 4, RFC 2236). */
 const HOST_IGMP = [0x12, 0x16, 0x17, 0x22];
 
+/** All that the stage drops, in its order. */
+export const RESTRICTIONS_IPV4: readonly Restriction[] = [...withheld(IPV4), ...dhcpClient(67), ...igmp()];
+export const RESTRICTIONS_IPV6: readonly Restriction[] = [...withheld(IPV6), ...dhcpClient(547)];
+
 export function networkRolesIpv4(policy: GuardPolicy): Stage<'network-roles'> {
-  return stage(policy, [...withheld(policy, IPV4), ...dhcpClient(policy, 67), ...igmp(policy)]);
+  return stage(restrictionsOn(policy, RESTRICTIONS_IPV4));
 }
 
 export function networkRolesIpv6(policy: GuardPolicy): Stage<'network-roles'> {
-  return stage(policy, [LATER_FRAGMENT, ...withheld(policy, IPV6), ...dhcpClient(policy, 547)]);
+  // What a later fragment is, its first one says.
+  return stage([pass({ protocol: 'later-fragment' }), ...restrictionsOn(policy, RESTRICTIONS_IPV6)]);
 }
 
-/** What it is, its first fragment says. */
-const LATER_FRAGMENT = pass({ protocol: 'later-fragment' });
-
-function stage({ roles, dhcp }: GuardPolicy, rules: readonly Rule[]): Stage<'network-roles'> {
-  const shared = [...roles.map((role) => role[0]).sort(), ...(dhcp ? ['c'] : [])].join('');
-  return { name: 'network-roles', shared: `role-${shared}`, rules, otherwise: 'pass' };
+/** What a policy grants, of what lifts restrictions. */
+export function grantsOf({ roles, dhcp }: Pick<GuardPolicy, 'roles' | 'dhcp'>): readonly Grant[] {
+  return [...roles, ...(dhcp ? (['dhcp'] as const) : [])];
 }
 
-function withheld({ roles }: GuardPolicy, classes: readonly Restricted[]): readonly Rule[] {
-  return classes
-    .filter((restricted) => !restricted.roles.some((role) => roles.includes(role)))
-    .flatMap(({ reason, messages }) => messages.map((match) => drop(reason, match)));
+function stage(rules: readonly Rule[]): Stage<'network-roles'> {
+  return { name: 'network-roles', shared: true, rules, otherwise: 'pass' };
+}
+
+function restrictionsOn(policy: GuardPolicy, all: readonly Restriction[]): readonly Rule[] {
+  const grants = grantsOf(policy);
+  return all.filter(({ liftedBy }) => !grants.includes(liftedBy)).map(({ rule }) => rule);
+}
+
+function withheld(classes: readonly Restricted[]): readonly Restriction[] {
+  return classes.flatMap(({ reason, role, messages }) =>
+    messages.map((match) => ({ liftedBy: role, rule: drop(reason, match) })),
+  );
 }
 
 /** To a server from any port but a server's own, as servers take a client's message from every port. */
-function dhcpClient({ dhcp }: GuardPolicy, server: number): readonly Rule[] {
+function dhcpClient(server: number): readonly Restriction[] {
   const ports: readonly Range[] = [
     [0, server - 1],
     [server + 1, 65535],
   ];
-  return dhcp ? [] : ports.map((sourcePort) => drop('dhcp-client', { ...udpTo(server), sourcePort }));
+  return ports.map((sourcePort) => ({
+    liftedBy: 'dhcp',
+    rule: drop('dhcp-client', { ...udpTo(server), sourcePort }),
+  }));
 }
 
-function igmp({ roles }: GuardPolicy): readonly Rule[] {
-  if (roles.includes('router')) return [];
+function igmp(): readonly Restriction[] {
   return [
     ...HOST_IGMP.map((type) => pass({ protocol: PROTOCOL.igmp, type: only(type) })),
     drop('multicast-query', { protocol: PROTOCOL.igmp }),
-  ];
+  ].map((rule) => ({ liftedBy: 'router', rule }));
 }

@@ -1,7 +1,7 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { hasFamily } from '../identity.ts';
 import { BROADCAST_IPV4, ICMPV6, only, PROTOCOL, UNSPECIFIED_IPV4, UNSPECIFIED_IPV6 } from '../protocols.ts';
-import { accept, drop, pass, type Rule, type Stage } from '../rule.ts';
+import { accept, drop, pass, type Stage } from '../rule.ts';
 
 /** Source 0.0.0.0 is for a DHCP client that has no address yet (RFC 2131 section 4.1). */
 export function unspecifiedIpv4(policy: GuardPolicy): Stage<'unspecified-source'> {
@@ -30,15 +30,14 @@ const BEFORE_AN_ADDRESS = [
   ICMPV6.mld2Report,
 ];
 
-export function unspecifiedIpv6(policy: GuardPolicy): Stage<'unspecified-source'> {
-  const allowed: readonly Rule[] = BEFORE_AN_ADDRESS.map((type) =>
-    pass({ source: UNSPECIFIED_IPV6, protocol: PROTOCOL.icmpv6, type: only(type) }),
-  );
-  const takesPart = hasFamily(policy, 6);
-  return {
-    name: 'unspecified-source',
-    shared: takesPart ? 'unspec' : 'unspec-none',
-    rules: [...(takesPart ? allowed : []), drop('unspecified-source', { source: UNSPECIFIED_IPV6 })],
-    otherwise: 'pass',
-  };
-}
+export const unspecifiedIpv6: Stage<'unspecified-source'> = {
+  name: 'unspecified-source',
+  shared: true,
+  rules: [
+    ...BEFORE_AN_ADDRESS.map((type) =>
+      pass({ source: UNSPECIFIED_IPV6, protocol: PROTOCOL.icmpv6, type: only(type) }),
+    ),
+    drop('unspecified-source', { source: UNSPECIFIED_IPV6 }),
+  ],
+  otherwise: 'pass',
+};

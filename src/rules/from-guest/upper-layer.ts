@@ -29,7 +29,7 @@ const OPAQUE_HEADERS = [135, 139, 140];
  */
 export const upperLayer: Stage<'upper-layer'> = {
   name: 'upper-layer',
-  shared: 'upper',
+  shared: true,
   rules: [
     accept({ protocol: 'later-fragment' }),
     ...[PROTOCOL.tcp, PROTOCOL.udp].flatMap((protocol) => [

@@ -449,6 +449,12 @@ export const HEADER_CHAINS: readonly Attack[] = [
     'options cut off': ipv6Shots(anything(60, f.zeros(1))),
     'UDP without ports': ipv6Shots(anything(17, f.zeros(2))),
     'TCP without ports': ipv6Shots(anything(6, f.zeros(3))),
+    'UDP without ports, behind options': ipv6Shots(anything(17, f.zeros(2)), {
+      extensions: [destinationOptions()],
+    }),
+    'TCP without ports, behind options': ipv6Shots(anything(6, f.zeros(3)), {
+      extensions: [destinationOptions()],
+    }),
     'an RA in a mobility header': ipv6Shots(f.routerAdvertisement({}), {
       extensions: [{ protocol: 135, bytes: (next) => f.concat(f.u8(next, 0), f.zeros(6)) }],
     }),

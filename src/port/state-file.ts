@@ -1,0 +1,36 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { VifguardError } from '../errors.ts';
+
+/**
+ * Reads what a file of the state directory holds; undefined when there is no such file.
+ *
+ * @param decode throws for what vifguard would not have written.
+ * @throws VifguardError that says what to do.
+ */
+export function readJson<T>(file: string, decode: (json: unknown) => T): T | undefined {
+  try {
+    return decode(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new VifguardError(`cannot read ${file}; move it away and run "vifguard host up"`, { cause });
+  }
+}
+
+/** A file that is written, and has another name yet. */
+export interface StagedFile {
+  /** Replaces the file of its name at once. */
+  commit(): void;
+  discard(): void;
+}
+
+export function stageJson(file: string, value: unknown): StagedFile {
+  const staged = `${file}.new`;
+  const discard = () => rmSync(staged, { force: true });
+  try {
+    writeFileSync(staged, JSON.stringify(value), { mode: 0o600 });
+  } catch (error) {
+    discard();
+    throw error;
+  }
+  return { commit: () => renameSync(staged, file), discard };
+}
