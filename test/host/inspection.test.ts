@@ -8,6 +8,7 @@ import type { Link } from '../../src/netlink/link.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { policyToJson } from '../../src/policy/serialize.ts';
 import { bridgeLayer } from '../../src/port/bridge-layer.ts';
+import { Ports } from '../../src/port/ports.ts';
 import { EMPTY_REGISTRY } from '../../src/port/registry.ts';
 
 const BRIDGE: Link = {
@@ -198,7 +199,7 @@ test('a bridge that filters VLANs no longer is found when a port is in one', (t)
     const registry = {
       ...EMPTY_REGISTRY,
       bridges: { xenbr0: { address: BRIDGE.address, calledIp6tables: false } },
-      ports: EMPTY_REGISTRY.ports.with([['vif1.0', { ...record, policy: policyToJson(policy) }]]),
+      ports: new Ports(undefined, [['vif1.0', { ...record, policy: policyToJson(policy) }]]),
     };
     const bridge = { ...BRIDGE, bridge: { nfCallIp6tables: true, vlanFiltering: false, vlanDefaultPvid: 1 } };
     const link = port(2, 'vif1.0', bridgeLayer(policy, false).settings);
