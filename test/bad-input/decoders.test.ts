@@ -212,8 +212,9 @@ for (const [what, decode] of Object.entries(NETLINK)) {
 test('a vif’s record: any values are read, or refused', async (t) => {
   const value = fc.option(soup, { nil: undefined });
   const property = fc.asyncProperty(fc.array(value, { maxLength: 30 }), async (values) => {
+    const read = async () => values.at(-1);
     const readAll = async (paths: readonly string[]) => paths.map((_, index) => values[index]);
-    const view = { readAll } as unknown as Parameters<typeof readVifRecord>[0];
+    const view = { read, readAll } as unknown as Parameters<typeof readVifRecord>[0];
     const { mac, ip } = await readVifRecord(view, 'backend/vif/1/0');
     return (
       isHandled(() => mac !== undefined && parseMac(mac)) && isHandled(() => policyOfVif({ ip: ip ?? '' }))

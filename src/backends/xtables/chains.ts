@@ -29,8 +29,6 @@ export const ROOT = {
   toDom0: 'vg-dom0',
   /** ip6tables raw: ND messages and link-local sources. */
   neighborDiscovery: 'vg-nd',
-  /** Every table but ip6tables filter: frames from guests that are about to be dropped. */
-  log: 'vg-log',
 } as const;
 
 /** The chain of one port (a name has no ":" and no "+"), and of a stage below it. */

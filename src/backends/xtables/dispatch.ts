@@ -23,15 +23,9 @@ interface Node {
  *
  * @param touching only the nodes on the way to this port, which has come, changed or gone, and those beside
  *   it that have no branches: they come when a node branches, and go when it no longer does.
- * @param lengths where it branches.
  */
-export function nameTree(
-  ports: readonly string[],
-  touching?: string,
-  lengths: readonly number[] = BRANCHES,
-  prefix = '',
-): readonly Node[] {
-  const length = lengths.find((longer) => longer > prefix.length);
+export function nameTree(ports: readonly string[], touching?: string, prefix = ''): readonly Node[] {
+  const length = BRANCHES.find((longer) => longer > prefix.length);
   const branches = ports.length <= FULL || length === undefined ? [] : [...branchesAt(length, ports)];
   const left = branches.length === 0 ? ports : ports.filter((port) => port.length <= (length ?? 0));
   return [
@@ -41,7 +35,7 @@ export function nameTree(
         ([branch, members]) =>
           touching === undefined || touching.startsWith(branch) || members.length <= FULL,
       )
-      .flatMap(([branch, members]) => nameTree(members, touching, lengths, branch)),
+      .flatMap(([branch, members]) => nameTree(members, touching, branch)),
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { GuardedHost } from '../backend.ts';
 import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
 import { dispatchChains, nameTree } from './dispatch.ts';
-import { logTrees, reasonChains } from './log-chains.ts';
+import { reasonChains } from './log-chains.ts';
 import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
 import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
 import { JUDGED, MARKED_DROPS, portChains } from './port-chains.ts';
@@ -43,7 +43,7 @@ function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   const all = nameTree(ports, touching);
   const chains = (root: string, option: string, leaf = own(root), tree = all): Chains =>
     dispatchChains({ root, option, tree, leaf });
-  return mergeTables(logTrees(ports, touching), {
+  return {
     'ebtables nat': new Map([
       ...withEnds(chains(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
         head: [...host.bridges.values()].map(({ address }) => `-d ${address} ${markAs(MARK.host)}`),
@@ -60,7 +60,7 @@ function trees(host: GuardedHost, touching?: string): Partial<Tables> {
       ...chains(ROOT.toDom0, '-i', own(ROOT.toDom0), nameTree(restricted, touching)),
     ]),
     'ip6tables raw': chains(ROOT.neighborDiscovery, '-m physdev --physdev-in'),
-  });
+  };
 }
 
 function withEnds(
