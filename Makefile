@@ -33,7 +33,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # apt and npm each want to be alone
-.PHONY: help deps build lint types test demo bench fuzz mutants clean install deb test-bare test-deb test-xen \
+.PHONY: help deps build docs lint types test demo bench fuzz mutants clean install deb test-bare test-deb test-xen \
 	box vagrant-test
 
 help: ## list the targets
@@ -50,6 +50,9 @@ lint: $(modules) ## check style (biome) and the shell scripts (shellcheck)
 
 types: $(modules) ## check the types (tsc)
 	npx --no-install tsc
+
+docs: $(bundles) ## docs/configuration.md, from hotplug/vif-guard.conf
+	cp build/docs/configuration.md docs/
 
 test: deps build ## run every test: unit tests, and the lab in network namespaces
 	npx --no-install ava

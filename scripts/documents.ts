@@ -1,12 +1,13 @@
 /**
  * Usage: documents.ts DIRECTORY
- * Writes what is made from the command line's own description: completion for the shells, and manuals.
+ * Writes what is made from the command line's own description: completion for the shells, manuals, and a page of docs/.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildProgram } from '../src/cli/program.ts';
 import { openTerminal } from '../src/cli/terminal.ts';
 import { bashCompletion, zshCompletion } from './completion.ts';
+import { configurationPage } from './manual/configuration-page.ts';
 import { manuals } from './manual/manuals.ts';
 
 const [directory = 'build'] = process.argv.slice(2);
@@ -18,6 +19,7 @@ const files = {
   'completion/vifguard': bashCompletion(program),
   'completion/_vifguard': zshCompletion(program),
   ...manuals(program, conf),
+  'docs/configuration.md': configurationPage(conf),
 };
 
 for (const [name, text] of Object.entries(files)) {

@@ -37,7 +37,7 @@ const FIREWALLS: Readonly<Record<string, Firewall>> = {
   firewalld: {
     load: [['nft', ['-f', '-'], 'firewalld.nft']],
     stops: { xtables: ['IPv4', 'IPv6'], nftables: ['IPv4', 'IPv6'] },
-    // What firewalld writes once a zone that forwards, such as public, has the bridge by name.
+    // What firewalld writes after firewall-cmd --permanent --zone=public --change-interface=xenbr0, and --reload.
     remedy: 'nft add rule inet firewalld filter_FWD_public_allow oifname xenbr0 accept',
   },
 };
