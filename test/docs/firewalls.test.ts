@@ -13,7 +13,9 @@ type Family = 'IPv4' | 'IPv6';
 
 interface Firewall {
   readonly load: readonly (readonly [string, readonly string[], string])[];
-  /** Which families of bridged guests it stops when every bridge calls it. */
+  /** Which families of bridged guests it stops even when no bridge is told to call it, but by us. */
+  readonly stopsUncalled?: Readonly<Partial<Record<BackendName, readonly Family[]>>>;
+  /** Which it stops when every bridge calls it. */
   readonly stops: Readonly<Record<BackendName, readonly Family[]>>;
   /** Lets the guests' bridge pass. */
   readonly remedy: string;
@@ -36,6 +38,7 @@ const FIREWALLS: Readonly<Record<string, Firewall>> = {
   },
   firewalld: {
     load: [['nft', ['-f', '-'], 'firewalld.nft']],
+    stopsUncalled: { xtables: ['IPv6'] },
     stops: { xtables: ['IPv4', 'IPv6'], nftables: ['IPv4', 'IPv6'] },
     // What firewalld writes after firewall-cmd --permanent --zone=public --change-interface=xenbr0, and --reload.
     remedy: 'nft add rule inet firewalld filter_FWD_public_allow oifname xenbr0 accept',
@@ -62,7 +65,7 @@ async function expectStopped(t: ExecutionContext, lab: Lab, stopped: readonly Fa
 }
 
 for (const backend of BACKENDS) {
-  for (const [name, { load, stops, remedy }] of Object.entries(FIREWALLS)) {
+  for (const [name, { load, stopsUncalled, stops, remedy }] of Object.entries(FIREWALLS)) {
     test(`${backend}: doctor warns where ${name} stops bridged guests, and only there`, async (t) => {
       const lab = await startLab(t, { backend });
       const { namespace } = lab.dom0;
@@ -70,6 +73,7 @@ for (const backend of BACKENDS) {
       await guest.configureAddresses();
       await expectStopped(t, lab, []);
       for (const [program, args, file] of load) await namespace.run(program, args, { input: rules(file) });
+      await expectStopped(t, lab, stopsUncalled?.[backend] ?? []);
       const calls = ['net.bridge.bridge-nf-call-iptables=1', 'net.bridge.bridge-nf-call-ip6tables=1'];
       await namespace.run('sysctl', ['-qw', ...calls]);
       await expectStopped(t, lab, stops[backend]);
