@@ -100,9 +100,10 @@ function weakened(path: Path, rest: Rest): Pick<Mutant, 'file' | 'edit'> {
   const left = isList ? `stage.filter(({ rule }: any) => ${isKept})` : change;
   const rename = replacing(new RegExp(`export const ${constant}\\b`), `const whole_${constant}`);
   const wrapper = `
-${KEY}
-const stage: any = whole_${constant};
-export const ${constant} = ${left};
+export const ${constant} = ((stage: any) => {
+  ${KEY}
+  return ${left};
+})(whole_${constant});
 `;
   return { file: `src/rules/from-guest/${file}.ts`, edit: (source) => rename(source) + wrapper };
 }
