@@ -163,5 +163,6 @@ export const DHCP_CLIENT: readonly Attack[] = [
   ...because('dhcp-client', {
     'DHCP request from its own address': ipv4Shots(f.dhcp({ type: f.DHCP_REQUEST, mac: GUEST.mac })),
     'DHCP from another port': ipv4Shots(datagram(1068, 67)()),
+    'DHCP from a lower port': ipv4Shots(datagram(66, 67)()),
   }),
 ];

@@ -249,6 +249,7 @@ export const DHCPV6_CLIENT: readonly Attack[] = because('dhcp-client', {
     group: DHCP_AGENTS,
   }),
   'DHCPv6 from another port': ipv6Shots(datagram(1546, 547)(), { src: GUEST.linkLocal, group: DHCP_AGENTS }),
+  'DHCPv6 from a lower port': ipv6Shots(datagram(545, 547)(), { src: GUEST.linkLocal, group: DHCP_AGENTS }),
 });
 
 const { mac, linkLocal, ip6 } = GUEST;
