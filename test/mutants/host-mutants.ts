@@ -66,7 +66,8 @@ const HOOKS: Readonly<Record<string, HostMutant>> = {
   'ebtables filter FORWARD': {
     pattern: /(table: 'ebtables filter', chain: 'FORWARD', rule: ')-j vg-forward/,
     replacement: '$1-j CONTINUE',
-    tests: ['attacks/to-guest'],
+    tests: LAYERS,
+    titles: FLUSHED,
   },
   'ebtables filter INPUT': {
     pattern: /(chain: 'INPUT', rule: ')-j vg-input/,
