@@ -3,9 +3,8 @@ import { DROP_LOG_GROUP } from '../backends/drop-log.ts';
 import { VifguardError } from '../errors.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { type LoggedPacket, listenRequest, parseLoggedPacket } from '../netlink/packet-log.ts';
+import { NETLINK_NETFILTER } from '../netlink/socket.ts';
 import { Subscription } from '../netlink/subscription.ts';
-
-const NETLINK_NETFILTER = 12;
 
 export interface ListenerEvents {
   onPackets(packets: readonly LoggedPacket[]): void;

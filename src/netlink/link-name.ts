@@ -1,10 +1,7 @@
 import { closeSync } from 'node:fs';
+import { NETLINK_ROUTE, netlinkSocket } from './socket.ts';
 import { systemCall } from './syscall.ts';
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const NETLINK_ROUTE = 0;
 /** netdevice(7); `struct ifreq` is a name of 16 octets, here with the index behind it. */
 const SIOCGIFNAME = 0x8910;
 const IFREQ_BYTES = 40;
@@ -12,7 +9,7 @@ const IFNAMSIZ = 16;
 
 /** The name of the link with that index in the network namespace that we are in; undefined when it is gone. */
 export function linkNameOf(index: number): string | undefined {
-  const fd = systemCall('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  const fd = netlinkSocket(NETLINK_ROUTE);
   try {
     const request = Buffer.alloc(IFREQ_BYTES);
     request.writeInt32LE(index, IFNAMSIZ);

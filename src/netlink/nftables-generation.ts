@@ -2,12 +2,9 @@ import { closeSync } from 'node:fs';
 import { parseAttributes, u32 } from './attributes.ts';
 import { MalformedMessageError } from './error.ts';
 import { NLM_F_REQUEST } from './message.ts';
+import { NETLINK_NETFILTER, netlinkSocket } from './socket.ts';
 import { systemCall } from './syscall.ts';
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const NETLINK_NETFILTER = 12;
 const MSG_DONTWAIT = 0x40;
 
 // include/uapi/linux/netfilter/nfnetlink.h, nf_tables.h
@@ -27,7 +24,7 @@ const REQUEST_BYTES = HEADER_BYTES + 4;
  * @throws Error when the kernel refuses, which one without nf_tables does; MalformedMessageError.
  */
 export function nftablesGeneration(): number {
-  const fd = systemCall('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+  const fd = netlinkSocket(NETLINK_NETFILTER);
   try {
     const request = Buffer.alloc(REQUEST_BYTES);
     request.writeUInt32LE(request.length, 0);

@@ -2,12 +2,11 @@ import { readdirSync } from 'node:fs';
 import netlink, { type Message, type NetlinkSocket } from 'node-netlink';
 import { VifguardError } from '../errors.ts';
 import { type NetlinkReply, type NetlinkRequest, NLM_F_ACK, NLM_F_REQUEST } from './message.ts';
+import { AF_NETLINK, NETLINK_ROUTE } from './socket.ts';
 import { systemCall } from './syscall.ts';
 import { DeadlineError, type NetlinkTransport } from './transport.ts';
 import { wake } from './wake.ts';
 
-const AF_NETLINK = 16;
-const NETLINK_ROUTE = 0;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;

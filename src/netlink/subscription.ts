@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { errnoName, NetlinkError } from './error.ts';
 import { type NetlinkReply, parseMessages, readAnswer } from './message.ts';
+import { AF_NETLINK, netlinkSocket, SOCK_NONBLOCK } from './socket.ts';
 import { blockingSystemCall, systemCall } from './syscall.ts';
 import { wake } from './wake.ts';
 
@@ -18,10 +19,6 @@ export interface SubscriptionEvents {
   onOverrun(protocol: number): void;
 }
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const POLLIN = 1;
@@ -87,20 +84,29 @@ const OPERATION = 'hear notifications of the kernel';
 
 function open({ protocol, groups, request }: Groups): number {
   try {
-    const fd = systemCall('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-    const size = Buffer.alloc(4);
-    size.writeUInt32LE(BUFFER_BYTES);
-    systemCall('setsockopt', fd, SOL_SOCKET, SO_RCVBUFFORCE, size, size.length);
-    const address = Buffer.alloc(12);
-    address.writeUInt16LE(AF_NETLINK, 0);
-    address.writeUInt32LE(groups.reduce((mask, group) => mask | (1 << (group - 1)), 0) >>> 0, 8);
-    systemCall('bind', fd, address, address.length);
-    if (request !== undefined) ask(fd, request);
+    const fd = netlinkSocket(protocol, SOCK_NONBLOCK);
+    try {
+      subscribe(fd, groups);
+      if (request !== undefined) ask(fd, request);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
     return fd;
   } catch (cause) {
     if (cause instanceof NetlinkError) throw cause;
     throw new NetlinkError({ operation: OPERATION, errno: 'EIO' }, { cause });
   }
+}
+
+function subscribe(fd: number, groups: readonly number[]): void {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(BUFFER_BYTES);
+  systemCall('setsockopt', fd, SOL_SOCKET, SO_RCVBUFFORCE, size, size.length);
+  const address = Buffer.alloc(12);
+  address.writeUInt16LE(AF_NETLINK, 0);
+  address.writeUInt32LE(groups.reduce((mask, group) => mask | (1 << (group - 1)), 0) >>> 0, 8);
+  systemCall('bind', fd, address, address.length);
 }
 
 /** The kernel has answered by the time that it has taken the request. */
@@ -109,9 +115,7 @@ function ask(fd: number, request: Buffer): void {
   const answer = Buffer.alloc(LARGEST_DATAGRAM);
   const length = systemCall('recvfrom', fd, answer, answer.length, 0, 0, 0);
   const { errno } = readAnswer(parseMessages(answer.subarray(0, length)));
-  if (errno === 0) return;
-  closeSync(fd);
-  throw new NetlinkError({ operation: OPERATION, errno: errnoName(errno) });
+  if (errno !== 0) throw new NetlinkError({ operation: OPERATION, errno: errnoName(errno) });
 }
 
 function pollfds(fds: readonly number[]): Buffer {

@@ -2,10 +2,8 @@ import { parseAttributes, text } from '../netlink/attributes.ts';
 import { parseFdbEntry } from '../netlink/fdb.ts';
 import { parseLink } from '../netlink/link.ts';
 import type { NetlinkReply } from '../netlink/message.ts';
+import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../netlink/socket.ts';
 import type { Groups } from '../netlink/subscription.ts';
-
-const NETLINK_ROUTE = 0;
-const NETLINK_NETFILTER = 12;
 
 // include/uapi/linux/rtnetlink.h
 const RTNLGRP_LINK = 1;
