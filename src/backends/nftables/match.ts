@@ -68,10 +68,12 @@ export const WELL_FORMED_IPV4 = 'meta l4proto 0-255';
 
 /** Every vif that is not guarded counts as a peer. */
 const FROM_PEER = ['iifname @peers', 'iifname "vif*" iifname != @guests'];
-/** Fewer than those that are none, by the guests with roles. */
 const NOT_BY_NAME = 'iifname != "vif*"';
 
-/** Each look at a port's name costs as much as several other comparisons: one set serves for both. */
+/**
+ * Each look at a port's name costs as much as several other comparisons: one set serves for both. Not from a peer
+ * are fewer here than there are, by the guests with roles.
+ */
 function provenanceTerms({ fromPeer, fromIsolated }: Match): readonly string[] {
   if (fromPeer === false && fromIsolated === false) return [NOT_BY_NAME, 'iifname != @peers-or-isolated'];
   return [

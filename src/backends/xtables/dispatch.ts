@@ -44,7 +44,7 @@ export interface Dispatch {
   /** The option that matches a port by name: `-i`, `-o`, `-m physdev --physdev-in`. */
   readonly option: string;
   readonly tree: readonly Node[];
-  /** The chain that a port's frames go to, or a target with its options. */
+  /** The chain that a port's frames go to. */
   readonly leaf: (port: string) => string;
 }
 

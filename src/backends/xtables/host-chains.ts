@@ -2,7 +2,7 @@ import type { GuardedHost } from '../backend.ts';
 import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
 import { dispatchChains, nameTree } from './dispatch.ts';
 import { reasonChains } from './log-chains.ts';
-import { bits, hex, MARK, OURS, PENDING, without } from './marks.ts';
+import { addMarks, bits, hex, MARK, marked, OURS, PENDING, without } from './marks.ts';
 import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
 import { JUDGED, MARKED_DROPS, portChains } from './port-chains.ts';
 import { SHARED_STAGES, sharedChains } from './shared-stages.ts';
@@ -46,10 +46,12 @@ function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   return {
     'ebtables nat': new Map([
       ...withEnds(chains(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
-        head: [...host.bridges.values()].map(({ address }) => `-d ${address} ${markAs(MARK.host)}`),
+        head: [...host.bridges.values()].map(
+          ({ address }) => `-d ${address} ${addMarks(MARK.host, 'CONTINUE')}`,
+        ),
         tail: [
-          `--mark ${hex(MARK.judged)}/${hex(MARK.judged)} -j ${SHARED_STAGES}`,
-          ...[...host.untrustedPorts, 'vif+'].map((port) => `-i ${port} ${markAs(MARK.peer)}`),
+          `${marked(MARK.judged)} -j ${SHARED_STAGES}`,
+          ...[...host.untrustedPorts, 'vif+'].map((port) => `-i ${port} ${addMarks(MARK.peer, 'CONTINUE')}`),
         ],
       }),
       ...chains(ROOT.marked, '-i', (port) => portChain(ROOT.fromGuest, port, MARKED_DROPS)),
@@ -71,10 +73,6 @@ function withEnds(
   return new Map([...chains, [name, [...ends.head, ...(chains.get(name) ?? []), ...ends.tail]]]);
 }
 
-function markAs(mark: number): string {
-  return `-j mark --mark-or ${hex(mark)} --mark-target CONTINUE`;
-}
-
 function staticChains(): Partial<Tables> {
   const unmarked = `--mark ! ${hex(MARK.accepted)}/${hex(bits(MARK.accepted, PENDING))} -j ${ROOT.unfiltered}`;
   const clear = `-j mark --mark-and ${hex(without(OURS))} --mark-target CONTINUE`;
@@ -83,10 +81,7 @@ function staticChains(): Partial<Tables> {
     'ebtables filter': new Map<string, readonly string[]>([
       ['vg-forward', [unmarked]],
       // dom0 may route the frame to another bridge, where our marks would be taken for that port's.
-      [
-        'vg-input',
-        [unmarked, `--mark ${hex(MARK.restricted)}/${hex(MARK.restricted)} -j ${ROOT.toDom0}`, clear],
-      ],
+      ['vg-input', [unmarked, `${marked(MARK.restricted)} -j ${ROOT.toDom0}`, clear]],
     ]),
     'ip6tables raw': new Map<string, readonly string[]>([
       ...PACKET_END_CHAINS,

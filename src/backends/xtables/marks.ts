@@ -62,6 +62,16 @@ export function without(mark: number): number {
   return ~mark >>> 0;
 }
 
+/** The ebtables match of a frame that has a mark. */
+export function marked(mark: number): string {
+  return `--mark ${hex(mark)}/${hex(mark)}`;
+}
+
+/** The ebtables target that adds to a frame's marks. */
+export function addMarks(marks: number, verdict: 'ACCEPT' | 'RETURN' | 'CONTINUE'): string {
+  return `-j mark --mark-or ${hex(marks)} --mark-target ${verdict}`;
+}
+
 export function hex(mark: number): string {
   return `0x${mark.toString(16)}`;
 }

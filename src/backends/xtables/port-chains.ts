@@ -6,7 +6,7 @@ import { restrictsDom0 } from '../../rules/to-dom0.ts';
 import { type Chains, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
 import { ebtablesMatch, ebtablesUnless } from './ebtables-match.ts';
 import { ip6tablesMatch } from './ip6tables-match.ts';
-import { bits, GRANT, hex, MARK, provenanceMarks } from './marks.ts';
+import { addMarks, bits, GRANT, hex, MARK, marked, provenanceMarks } from './marks.ts';
 import { markedDrops } from './shared-stages.ts';
 import { type Rendered, renderStage } from './stage-chains.ts';
 
@@ -38,7 +38,9 @@ export function portChains(port: string, policy: GuardPolicy): Partial<Tables> {
 function modeChains(port: string, guard: Exclude<Guard, { mode: 'locked' }>): Partial<Tables> {
   const closed = [`-j ${reasonChain('disabled')}`];
   const open = guard.mode === 'unlocked';
-  const inward = open ? [acceptWith(bits(MARK.accepted, provenanceMarks(guard.provenance, false)))] : closed;
+  const inward = open
+    ? [addMarks(bits(MARK.accepted, provenanceMarks(guard.provenance, false)), 'ACCEPT')]
+    : closed;
   return {
     'ebtables nat': new Map([
       [portChain(ROOT.fromGuest, port), inward],
@@ -58,8 +60,9 @@ function lockedChains(port: string, policy: GuardPolicy, rules: RuleSet): Partia
     port,
     shortCuts: rules.shortCuts.fromGuest,
     stages: rules.fromGuest,
-    accept: (family) => acceptWith(bits(MARK.accepted, marks, family === 'ipv6' ? MARK.upperLayer : 0)),
-    goOn: `-j mark --mark-or ${hex(bits(MARK.judged, marks, ...grants))} --mark-target RETURN`,
+    accept: (family) =>
+      addMarks(bits(MARK.accepted, marks, family === 'ipv6' ? MARK.upperLayer : 0), 'ACCEPT'),
+    goOn: addMarks(bits(MARK.judged, marks, ...grants), 'RETURN'),
   });
   const toGuest = direction({
     root: ROOT.toGuest,
@@ -77,10 +80,6 @@ function lockedChains(port: string, policy: GuardPolicy, rules: RuleSet): Partia
     'ebtables filter': restricted ? dom0Chain(port, rules) : new Map(),
     'ip6tables raw': neighborDiscoveryChains(port, rules),
   };
-}
-
-function acceptWith(marks: number): string {
-  return `-j mark --mark-or ${hex(marks)} --mark-target ACCEPT`;
 }
 
 interface Direction {
@@ -115,7 +114,7 @@ function direction(way: Direction): Chains {
         ...cuts,
         ...link.flatMap(({ rules }) => rules),
         ...families.map(({ call }) => call),
-        ...(goOn === undefined ? [] : [`--mark ${hex(MARK.judged)}/${hex(MARK.judged)} -j RETURN`]),
+        ...(goOn === undefined ? [] : [`${marked(MARK.judged)} -j RETURN`]),
         `-j ${reasonChain('ethertype')}`,
       ],
     ],

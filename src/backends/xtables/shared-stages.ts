@@ -11,13 +11,13 @@ import type { Reason } from '../../rules/reason.ts';
 import { type Match, pass, type Rule, type Verdict } from '../../rules/rule.ts';
 import { type Chains, ROOT, reasonChain } from './chains.ts';
 import { ebtablesMatch } from './ebtables-match.ts';
-import { bits, GRANT, hex, MARK, VERDICT, verdictMark } from './marks.ts';
+import { addMarks, bits, GRANT, hex, MARK, VERDICT, verdictMark } from './marks.ts';
 
 /** Where frames go on that their port's own stages have let pass. */
 export const SHARED_STAGES = 'vg-judge';
 
-const ACCEPT_IPV4 = acceptWith(MARK.accepted);
-const ACCEPT_IPV6 = acceptWith(bits(MARK.accepted, MARK.upperLayer));
+const ACCEPT_IPV4 = addMarks(MARK.accepted, 'ACCEPT');
+const ACCEPT_IPV6 = addMarks(bits(MARK.accepted, MARK.upperLayer), 'ACCEPT');
 
 /**
  * The stages behind a port's own, one copy for all ports: the kernel walks all that a port's chains
@@ -78,10 +78,6 @@ function target(verdict: Verdict, onward: string): string {
   return `-j mark --mark-set ${hex(verdictMark(verdict.drop))} --mark-target RETURN`;
 }
 
-function acceptWith(marks: number): string {
-  return `-j mark --mark-or ${hex(marks)} --mark-target ACCEPT`;
-}
-
 const FREQUENT = [PROTOCOL.tcp, PROTOCOL.udp];
 
 /**
@@ -104,7 +100,5 @@ function restrictions(all: readonly Restriction[], family: Family, onward: strin
 
 /** ip6tables judges these frames. */
 function deferrals(matches: readonly Match[], mark: number): readonly string[] {
-  return matches.map(
-    (match) => `${ebtablesMatch(match, 'ipv6')} -j mark --mark-or ${hex(mark)} --mark-target CONTINUE`,
-  );
+  return matches.map((match) => `${ebtablesMatch(match, 'ipv6')} ${addMarks(mark, 'CONTINUE')}`);
 }
