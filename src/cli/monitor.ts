@@ -52,7 +52,10 @@ function isMeant(text: string, port: string, record: PortRecord | undefined): bo
 function requireKnown(text: string, { ports }: Registry): void {
   const entries = [...ports];
   if (entries.some(([port, record]) => isMeant(text, port, record))) return;
-  const meant = nearest(text, [...entries.flatMap(([port, record]) => [port, guestName(record)])]);
+  const meant = nearest(
+    text,
+    entries.flatMap(([port, record]) => [port, guestName(record)]),
+  );
   const hint = meant === undefined ? '' : `did you mean ${quote(meant)}? `;
   throw new InputError(`no guarded port is called ${quote(text)}; ${hint}"vifguard status" lists them`);
 }

@@ -123,8 +123,9 @@ export interface VifPlace {
 
 /**
  * What a domain's config says of one vif: the entry of `vifguard` at its position, `vlan=` of its spec, which
- * xl before 4.19 does not know and leaves out, and the 2008 form. Nothing for a vif that is not in the config's own list: one beyond its end, or one with
- * another MAC than the spec at its position, was put there by `xl network-attach`.
+ * xl before 4.19 does not know and leaves out, and the 2008 form. Nothing for a vif that is not in the
+ * config's own list: one beyond its end, or one with another MAC than the spec at its position, was put
+ * there by `xl network-attach`.
  *
  * @throws ConfigError when the entry or the 2008 form cannot be used.
  */

@@ -26,9 +26,10 @@ export interface PolicySources {
 }
 
 /**
- * The policy of one vif, complete. What xenstore says of its VLAN goes before the directives. Its addresses are those of the vif's own `ip=` and of the
+ * The policy of one vif, complete. Its addresses are those of the vif's own `ip=` and of the
  * domain's directives together; `any` in either is every address, and where neither says anything
- * the mode decides: unlocked is any, locked and disabled are none.
+ * the mode decides: unlocked is any, locked and disabled are none. What xenstore says of its VLAN goes
+ * before the directives.
  *
  * @throws InputError that quotes the xenstore path and the value it cannot use.
  */

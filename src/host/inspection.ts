@@ -8,7 +8,7 @@ import type { FdbEntry } from '../netlink/fdb.ts';
 import type { Link } from '../netlink/link.ts';
 import type { AddressSet, GuardPolicy, Mode } from '../policy/guard-policy.ts';
 import { accessVid, type BridgeLayer, isAccess, layerOf, settingsDiffering } from '../port/bridge-layer.ts';
-import { type PortKind, type PortRecord, policyOf, type Registry } from '../port/registry.ts';
+import { guestName, type PortKind, type PortRecord, policyOf, type Registry } from '../port/registry.ts';
 import { attachAdvice, detachAdvice } from '../xenstore/vif-report.ts';
 import { parseGuestPort } from './guest-port.ts';
 
@@ -447,12 +447,12 @@ function storeFinding(problem: string): Finding {
 
 /** What a refused "xl network-attach" leaves: it is closed, and would make the guest's next reboot fail. */
 function refusedFindings(vifs: readonly AnnouncedVif[]): Finding[] {
-  return vifs.flatMap(({ domid, handle, domain, hotplugError }) => {
+  return vifs.flatMap((vif) => {
+    const { domid, handle, hotplugError } = vif;
     if (hotplugError === undefined) return [];
-    const remedy = detachAdvice({ domid, handle });
-    const [reason] = hotplugError.split(`; ${attachAdvice({ domid, handle })}`);
-    const owner = domain ?? `domain ${domid}`;
-    return [finding([`vif${domid}.${handle}`, `left over of ${owner}, refused: ${reason}`], remedy)];
+    const [reason] = hotplugError.split(`; ${attachAdvice(vif)}`);
+    const problem = `left over of ${guestName(vif)}, refused: ${reason}`;
+    return [finding([`vif${domid}.${handle}`, problem], detachAdvice(vif))];
   });
 }
 

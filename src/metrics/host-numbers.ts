@@ -17,8 +17,10 @@ export async function readHostNumbers(config: HostConfig, isFilterWell: boolean)
 }
 
 function filterState({ ports }: Registry, isWell: boolean): FilterState {
-  const filtered = [...ports].map(([port]) => port);
-  return { filtered, drift: isWell ? [] : [{ where: 'packet filter', kind: 'missing', what: 'rules' }] };
+  return {
+    filtered: ports.keys(),
+    drift: isWell ? [] : [{ where: 'packet filter', kind: 'missing', what: 'rules' }],
+  };
 }
 
 function dropsOf({ port, domain, domid, drops }: PortReport): PortDrops[] {

@@ -93,8 +93,8 @@ class Teller {
 
   async #know(): Promise<Knowledge> {
     if (this.#knowledge !== undefined && this.#knowledge.until > performance.now()) return this.#knowledge;
-    const [registry, gateways] = await Promise.all([readRegistry(this.#options.directory), readGateways()]);
-    const holders = new Holders(registry, ownIdentity(), gateways);
+    const registry = readRegistry(this.#options.directory);
+    const holders = new Holders(registry, ownIdentity(), await readGateways());
     this.#knowledge = { registry, holders, until: performance.now() + KNOWN_MS };
     return this.#knowledge;
   }

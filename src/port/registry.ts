@@ -154,7 +154,7 @@ export function policyOf({ policy }: PortRecord): GuardPolicy {
 }
 
 /** How messages name a guest: by its domain's name, where that is known. */
-export function guestName({ domain, domid }: PortRecord): string {
+export function guestName({ domain, domid }: Pick<PortRecord, 'domain' | 'domid'>): string {
   return domain ?? `domain ${domid}`;
 }
 
