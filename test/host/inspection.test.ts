@@ -10,6 +10,7 @@ import { policyToJson } from '../../src/policy/serialize.ts';
 import { bridgeLayer } from '../../src/port/bridge-layer.ts';
 import { Ports } from '../../src/port/ports.ts';
 import { EMPTY_REGISTRY } from '../../src/port/registry.ts';
+import { policy } from '../backends/host.ts';
 
 const BRIDGE: Link = {
   index: 1,
@@ -108,19 +109,7 @@ test('what a refused attach leaves is found, with the way to take it away', (t) 
   ]);
 });
 
-const POLICY: GuardPolicy = {
-  mode: 'locked',
-  mac: parseMac('00:16:3e:00:01:00'),
-  extraMacs: [],
-  ipv4: [],
-  ipv6: [],
-  linkLocal: 'eui64',
-  dhcp: true,
-  peers: 'isolated',
-  dom0: 'allow',
-  roles: [],
-  virtualRouters: [],
-};
+const POLICY = policy(1, { mac: parseMac('00:16:3e:00:01:00'), ipv4: [], ipv6: [] });
 
 const ENTRY: FdbEntry = {
   address: POLICY.mac,

@@ -63,8 +63,8 @@ function without(path: Path, change: string): Mutant['edit'] {
   const wrapper = `
 ${KEY}
 export function ruleSet(policy: GuardPolicy): RuleSet {
-  const rules = structuredClone(whole(policy)) as any;
-  const path: any[] = ${JSON.stringify(path)};
+  const rules = structuredClone(whole(policy));
+  const path = ${JSON.stringify(path)};
   const parent = path.slice(0, -1).reduce((part, step) => part[step], rules);
   const last = path[path.length - 1];
   const stage = parent[last];
@@ -94,13 +94,13 @@ function weakened(path: Path, rest: Rest): Pick<Mutant, 'file' | 'edit'> {
   const shared = SHARED[path.join('.')];
   const isKept = 'rules' in rest ? rest.rules : 'false';
   const change =
-    'rules' in rest ? `{ ...stage, rules: stage.rules.filter((rule: any) => ${rest.rules}) }` : rest.stage;
+    'rules' in rest ? `{ ...stage, rules: stage.rules.filter((rule) => ${rest.rules}) }` : rest.stage;
   if (shared === undefined) return { file: FILE, edit: without(path, change) };
   const { file, constant, isList } = shared;
-  const left = isList ? `stage.filter(({ rule }: any) => ${isKept})` : change;
+  const left = isList ? `stage.filter(({ rule }) => ${isKept})` : change;
   const rename = replacing(new RegExp(`export const ${constant}\\b`), `const whole_${constant}`);
   const wrapper = `
-export const ${constant} = ((stage: any) => {
+export const ${constant} = ((stage) => {
   ${KEY}
   return ${left};
 })(whole_${constant});
@@ -159,7 +159,7 @@ const shortCutMutants: readonly Mutant[] = (['fromGuest', 'toGuest'] as const).f
     file: FILE,
     edit: without(
       ['shortCuts', way],
-      `stage.map((match: any) => Object.fromEntries(Object.entries(match).filter(([name]) => name !== '${field}')))`,
+      `stage.map((match) => Object.fromEntries(Object.entries(match).filter(([name]) => name !== '${field}')))`,
     ),
     tests: ['rules/short-cuts'],
   })),

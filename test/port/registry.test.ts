@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { parsePrefix } from '../../src/address/ip.ts';
 import { VifguardError } from '../../src/errors.ts';
+import { policyToJson } from '../../src/policy/serialize.ts';
 import { indexKeys } from '../../src/port/index-keys.ts';
 import {
   EMPTY_REGISTRY,
@@ -16,6 +18,7 @@ import {
   withPort,
 } from '../../src/port/registry.ts';
 import { rebuildIndex, writeRegistry } from '../../src/port/write-registry.ts';
+import { policy } from '../backends/host.ts';
 import { interrupted, withoutRoom } from './interrupted-calls.ts';
 
 // What is interrupted is so for the whole process.
@@ -34,19 +37,12 @@ const RECORD: PortRecord = {
   handle: 0,
   domain: 'web1',
   backendPath: 'backend/vif/1/0',
-  policy: {
-    mode: 'locked',
-    mac: '00:16:3e:00:00:01',
-    extraMacs: [],
-    ipv4: ['192.0.2.41'],
-    ipv6: ['2001:db8::41', '2001:db8:0:1::/64'],
-    linkLocal: 'eui64',
-    dhcp: true,
-    peers: 'isolated',
-    dom0: 'allow',
-    roles: [],
-    virtualRouters: [],
-  },
+  policy: policyToJson(
+    policy(1, {
+      ipv4: [parsePrefix('192.0.2.41')],
+      ipv6: ['2001:db8::41', '2001:db8:0:1::/64'].map(parsePrefix),
+    }),
+  ),
 };
 
 function recordOf(domid: number, different: Partial<PortRecord['policy']> = {}): PortRecord {
