@@ -83,13 +83,14 @@ async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
     const bridge = links.find((link) => link.name === record.bridge);
     const layer = layerOf(registry, record);
     if (port === undefined || bridge === undefined || port.master !== bridge.index) continue;
-    if (layerProblems({ ...state, link: port, bridge }, layer).length === 0) continue;
+    const problems = layerProblems({ ...state, link: port, bridge }, layer);
+    if (problems.length === 0) continue;
     await joinBridge(rtnetlink, {
       port: { ...port, joined: true },
       bridge: (await rtnetlink.link(record.bridge)) ?? bridge,
       layer,
     });
-    done.push(`${name}: bridge settings and forwarding entries restored`);
+    done.push(`${name}: ${problems.join('; ')}; restored`);
   }
   return done;
 }
