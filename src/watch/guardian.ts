@@ -169,13 +169,15 @@ export class Guardian {
     const { log, onHealed } = this.#reach;
     try {
       const done = await this.#restoreSubject(subject);
-      if (subject === FILTER) this.#isFilterWell = true;
+      // What changed while it looked is still to be looked at.
+      if (subject === FILTER && !this.#suspects.has(FILTER)) this.#isFilterWell = true;
       if (done.length === 0) return;
       for (const line of done) log(by === '' ? line : `${line} (after ${by})`);
       onHealed(partOf(subject), 'success');
     } catch (error) {
       if (!(error instanceof VifguardError)) throw error;
       log(`${subject}: cannot be put right: ${describeError(error)}`);
+      if (subject === FILTER) this.#isFilterWell = false;
       onHealed(partOf(subject), 'failure');
       this.#suspect(subject, by);
     }
