@@ -1,10 +1,11 @@
 import { loadBackend } from '../backends/load.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
-import { joinBridge, layerOf } from '../port/bridge-layer.ts';
+import { layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { finishMove } from './backend-move.ts';
-import { bridgesMixingVlans, type GuardState, layerProblems, portsWithoutRecord } from './inspection.ts';
+import { bridgesMixingVlans, type GuardState, portsWithoutRecord } from './inspection.ts';
+import { layerRestoration } from './restoration.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -81,16 +82,15 @@ async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
   for (const [name, record] of registry.ports) {
     const port = links.find((link) => link.name === name);
     const bridge = links.find((link) => link.name === record.bridge);
-    const layer = layerOf(registry, record);
     if (port === undefined || bridge === undefined || port.master !== bridge.index) continue;
-    const problems = layerProblems({ ...state, link: port, bridge }, layer);
-    if (problems.length === 0) continue;
-    await joinBridge(rtnetlink, {
-      port: { ...port, joined: true },
-      bridge: (await rtnetlink.link(record.bridge)) ?? bridge,
-      layer,
-    });
-    done.push(`${name}: ${problems.join('; ')}; restored`);
+    const restoration = layerRestoration(
+      rtnetlink,
+      { ...state, link: port, bridge },
+      layerOf(registry, record),
+    );
+    if (restoration === undefined) continue;
+    await restoration.apply();
+    done.push(restoration.text);
   }
   return done;
 }

@@ -1,6 +1,6 @@
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
-import { joinBridge, layerOf } from '../port/bridge-layer.ts';
+import { type BridgeLayer, joinBridge, layerOf } from '../port/bridge-layer.ts';
 import type { PortRecord, Registry } from '../port/registry.ts';
 import { type AttachedLink, layerProblems } from './inspection.ts';
 
@@ -81,18 +81,31 @@ function joining(
 }
 
 async function layering(
-  { rtnetlink, registry, port, index }: AttachedPort,
+  { rtnetlink, registry, index }: AttachedPort,
   record: PortRecord,
   { link, bridge }: Pick<AttachedLink, 'link' | 'bridge'>,
 ): Promise<Restoration | undefined> {
-  const layer = layerOf(registry, record);
   const vlans = bridge.bridge?.vlanFiltering === true ? await rtnetlink.vlans(index) : [];
   const attached = { link, bridge, fdb: await rtnetlink.fdb({ port: index }), vlans };
+  return layerRestoration(rtnetlink, attached, layerOf(registry, record));
+}
+
+/** What the bridge's settings, VLANs and forwarding entries of a port on its bridge lack; undefined when nothing. */
+export function layerRestoration(
+  rtnetlink: Rtnetlink,
+  attached: AttachedLink,
+  layer: BridgeLayer,
+): Restoration | undefined {
   const problems = layerProblems(attached, layer);
   if (problems.length === 0) return undefined;
+  const { index, name } = attached.link;
   return {
-    text: `${port}: ${problems.join('; ')}; restored`,
+    text: `${name}: ${problems.join('; ')}; restored`,
     opens: false,
-    apply: () => joinBridge(rtnetlink, { port: { index, name: port, joined: true }, bridge, layer }),
+    apply: async () => {
+      // It may have begun to filter VLANs since.
+      const bridge = (await rtnetlink.link(attached.bridge.name)) ?? attached.bridge;
+      await joinBridge(rtnetlink, { port: { index, name, joined: true }, bridge, layer });
+    },
   };
 }
