@@ -79,7 +79,7 @@ test('ip=any: every address, but still no other MAC, link-local address or role'
     ...ofReason('nd-malformed', ND_ATTACKS),
     ...ND_ATTACKS.filter(({ name }) => /for .*link-local address/.test(name)),
     ...ARP_ATTACKS.filter(({ name }) =>
-      /own address, .*sender MAC|(multicast|broadcast) sender address/.test(name),
+      /own address, .*sender MAC|(multicast|broadcast|loopback) sender address|from 0\.0\.0\.0/.test(name),
     ),
     ...ofReason('arp-malformed', ARP_ATTACKS),
   ]);

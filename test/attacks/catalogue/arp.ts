@@ -36,6 +36,7 @@ const SPOOFS: Builders = {
   ...bothWays("another's address and MAC", { senderMac: STRANGER.mac, senderIp: STRANGER.ip }),
   ...bothWays('multicast sender address', { senderIp: '224.0.0.1' }),
   ...bothWays('broadcast sender address', { senderIp: '255.255.255.255' }),
+  ...bothWays('loopback sender address', { senderIp: '127.0.0.1' }),
   ...bothWays("a probe for the gateway's address", { senderIp: '0.0.0.0', targetIp: GATEWAY.ip }),
   ...bothWays('a probe for a stranger', { senderIp: '0.0.0.0', targetIp: STRANGER.ip }),
   'reply from 0.0.0.0 about its own': forged({
