@@ -16,6 +16,7 @@ lab_packages := curl dnsmasq-base ebtables groff-base iproute2 iptables iputils-
 # A node from elsewhere (NodeSource) brings its own npm and headers, and conflicts with Debian's.
 node_packages := $(if $(shell command -v npm),,libnode-dev nodejs npm)
 
+bench_packages := libvirt-clients libvirt-daemon libvirt-daemon-config-nwfilter
 # With systemd the host's libvirtd serves; without, vagrant/with-libvirtd starts one.
 vagrant_packages := dnsmasq-base libvirt-daemon libvirt-daemon-driver-qemu openssh-client qemu-system-x86 qemu-utils vagrant \
 	vagrant-libvirt $(if $(wildcard /run/systemd/system),libvirt-daemon-system)
@@ -60,7 +61,8 @@ test: deps build ## run every test: unit tests, and the lab in network namespace
 demo: deps build ## three guests, one hostile: what gets through without vifguard, and with it
 	npx --no-install tsx test/lab/demo.ts
 
-bench: deps build ## time and throughput, side by side with Xen's own vif-bridge
+bench: deps build ## time and throughput, side by side with Xen's own vif-bridge and libvirt's nwfilter
+	$(call apt,$(bench_packages))
 	npx --no-install tsx test/bench/bench.ts
 
 fuzz: deps build ## random frames through the kernel and through the model: FRAMES=1000000 SEED=1 BACKEND=xtables

@@ -3,14 +3,8 @@ import { BACKENDS } from '../../src/backends/names.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { startLab } from '../lab/lab.ts';
+import { MANY_IPV4, MANY_IPV6 } from '../lab/many-addresses.ts';
 import { GATEWAY } from '../lab/segment.ts';
-
-/** Of each family. */
-const MANY = 500;
-
-/** A thousand addresses, every other one, so that no two make a prefix. */
-const IPV4 = Array.from({ length: MANY }, (_, i) => `${i % 2 ? '198.51.100' : '203.0.113'}.${i >> 1}`);
-const IPV6 = Array.from({ length: MANY }, (_, i) => `2001:db8:0:ffff::${(2 * i).toString(16)}`);
 
 const datagram = () => f.udp({ srcPort: 9, dstPort: 9 }, f.marker());
 
@@ -25,15 +19,15 @@ const to6 = ({ mac }: Guest, dst: string) =>
 
 /** The first, one of the middle, the last; and one that is not the guest's. */
 const some = (list: readonly string[], other: string) =>
-  [list[0], list[MANY / 2], list[MANY - 1], other].map(String);
+  [list[0], list[list.length / 2], list.at(-1), other].map(String);
 const OWN_BUT_THE_LAST = [true, true, true, false];
 
 for (const backend of BACKENDS) {
-  test(`${backend}: a vif with ${2 * MANY} addresses is held to these, the last as the first`, async (t) => {
+  test(`${backend}: a vif with ${MANY_IPV4.length + MANY_IPV6.length} addresses is held to these, the last as the first`, async (t) => {
     const lab = await startLab(t, { backend });
     await lab.writeHostConfig(`domain_configs = [ "${lab.dir}" ]`);
     const guest = await lab.guest({ domid: 1, name: 'web1' });
-    const entry = `ip=${[...IPV4, ...IPV6].join(' ')}`;
+    const entry = `ip=${[...MANY_IPV4, ...MANY_IPV6].join(' ')}`;
     await lab.writeFile(
       'web1.cfg',
       `name = "web1"\nvif = [ "mac=${guest.mac}" ]\nvifguard = [ "${entry}" ]\n`,
@@ -42,15 +36,15 @@ for (const backend of BACKENDS) {
     t.is(exitCode, 0, stderr);
     t.log(`online in ${Math.round(wallTime)} ms`);
     for (const [build, addresses] of [
-      [from4, some(IPV4, '198.51.100.251')],
-      [from6, some(IPV6, '2001:db8:0:ffff::1')],
+      [from4, some(MANY_IPV4, '198.51.100.251')],
+      [from6, some(MANY_IPV6, '2001:db8:0:fffe::1')],
     ] as const) {
       const frames = addresses.map((address) => build(guest, address));
       t.deepEqual(await guest.arrivals(frames, [lab.gateway]), [OWN_BUT_THE_LAST]);
     }
     for (const [build, addresses] of [
-      [to4, some(IPV4, '198.51.100.251')],
-      [to6, some(IPV6, '2001:db8:0:ffff::1')],
+      [to4, some(MANY_IPV4, '198.51.100.251')],
+      [to6, some(MANY_IPV6, '2001:db8:0:fffe::1')],
     ] as const) {
       const frames = addresses.map((address) => build(guest, address));
       t.deepEqual(await guest.arrivals(frames, [guest], lab.gateway.nic), [OWN_BUT_THE_LAST]);

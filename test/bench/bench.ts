@@ -5,9 +5,11 @@ import Table from 'cli-table3';
 import type { BackendName } from '../../src/backends/names.ts';
 import type { Guest } from '../lab/guest.ts';
 import { Lab, type LabOptions } from '../lab/lab.ts';
+import { MANY_IPV4, MANY_IPV6 } from '../lab/many-addresses.ts';
 import { XEN_ROOT } from '../lab/xenstored.ts';
 import { Crowd, writeDomainConfig } from './crowd.ts';
 import { EMPTY_NODE, type EventCosts, measure, measureEvents } from './event-time.ts';
+import { Nwfilter } from './nwfilter.ts';
 import { type Summary, summarize } from './statistics.ts';
 import { measureThroughput, prepareThroughput, type Throughput } from './throughput.ts';
 import { measureWatched } from './watched.ts';
@@ -17,9 +19,18 @@ const VIF_BRIDGE = join(XEN_ROOT, 'etc/xen/scripts/vif-bridge');
 
 const EVENT_ROUNDS = 15;
 const THROUGHPUT_ROUNDS = 15;
+/** libvirt takes seconds for each. */
+const NWFILTER_ROUNDS = 5;
 
 /** How many guests are there: attached by vifguard, one of them floods. */
-const CROWDS = [1, 100, 1000] as const;
+const CROWDS: Readonly<Record<BackendName, readonly number[]>> = {
+  xtables: [1, 100, 1000],
+  nftables: [1, 100, 1000, 4000],
+};
+/** Sizes whose events are left out. */
+const PACKETS_ONLY: readonly number[] = [100];
+/** The crowd is numbered from 1. */
+const FIRST_DOMID = 5537;
 
 /** One thing measured both ways, round by round in turn, so that what disturbs the machine disturbs both. */
 interface Comparison {
@@ -47,7 +58,15 @@ async function repeat<T>(times: number, run: () => Promise<T>): Promise<T[]> {
   return results;
 }
 
-async function compareEvents(visitor: Guest, backend: BackendName, guests: number): Promise<Comparison[]> {
+interface Events {
+  /** Comes and goes. */
+  readonly visitor: Guest;
+  /** The backend, and what else is special. */
+  readonly with: string;
+  readonly guests: number;
+}
+
+async function compareEvents({ visitor, with: label, guests }: Events): Promise<Comparison[]> {
   const rounds = await repeat(EVENT_ROUNDS, async () => ({
     peer: await measureEvents(visitor, VIF_BRIDGE),
     ours: await measureEvents(visitor, visitor.lab.script),
@@ -57,17 +76,35 @@ async function compareEvents(visitor: Guest, backend: BackendName, guests: numbe
   const events = (['online', 'offline'] as const).flatMap((event) =>
     times.map((time) => {
       const pick = (costs: EventCosts) => costs[event][time];
-      const what = `${event}, ${backend}, ${time === 'cpu' ? 'CPU' : time} time`;
+      const what = `${event}, ${label}, ${time === 'cpu' ? 'CPU' : time} time`;
       const values = rounds.map(({ peer, ours }) => ({ peer: pick(peer), ours: pick(ours) }));
       return compare({ what, guests, unit: 'ms' }, values);
     }),
   );
   const empty = times.map((time) => {
-    const what = `online, ${backend}, beside an empty node program, ${time === 'cpu' ? 'CPU' : time} time`;
+    const what = `online, ${label}, beside an empty node program, ${time === 'cpu' ? 'CPU' : time} time`;
     const values = rounds.map(({ node, ours }) => ({ peer: node[time], ours: ours.online[time] }));
     return compare({ what, guests, unit: 'ms' }, values);
   });
   return [...events, ...empty];
+}
+
+interface Filtered {
+  readonly nwfilter: Nwfilter;
+  /** On its bridge by vif-bridge, and filtered by libvirt. */
+  readonly filtered: Guest;
+}
+
+/** libvirt's filtering of a port that is on its bridge, beside all that vifguard does for one. */
+async function compareNwfilter({ nwfilter, filtered }: Filtered, events: Events): Promise<Comparison> {
+  const rounds = await repeat(NWFILTER_ROUNDS, async () => {
+    await nwfilter.unbind(filtered);
+    const peer = await nwfilter.bind(filtered);
+    const ours = await measureEvents(events.visitor, events.visitor.lab.script);
+    return { peer: peer.wall, ours: ours.online.wall };
+  });
+  const what = `online, ${events.with}, beside libvirt's nwfilter, wall time`;
+  return compare({ what, guests: events.guests, unit: 'ms' }, rounds);
 }
 
 /** Events while `vifguard watch` runs; most of their CPU time is its, and not counted with the script's. */
@@ -84,22 +121,27 @@ async function compareWatched(): Promise<Comparison[]> {
 
 interface Ports {
   readonly unguarded: Guest;
-  readonly guarded: Guest;
-  readonly backend: BackendName;
+  /** By the name of what guards them. */
+  readonly guarded: Readonly<Record<string, Guest>>;
   readonly guests: number;
 }
 
-async function compareThroughput({ unguarded, guarded, backend, guests }: Ports): Promise<Comparison[]> {
-  const rounds = await repeat(THROUGHPUT_ROUNDS, async () => ({
-    peer: await measureThroughput(unguarded),
-    ours: await measureThroughput(guarded),
-  }));
-  return (['fromGuest', 'toGuest'] as const).map((direction) => {
-    const pick = (throughput: Throughput) => throughput[direction] / 1000;
-    const what = `64-byte packets ${direction === 'fromGuest' ? 'from' : 'to'} the guest, ${backend}`;
-    const values = rounds.map(({ peer, ours }) => ({ peer: pick(peer), ours: pick(ours) }));
-    return compare({ what, guests, unit: 'kpps' }, values);
+async function compareThroughput({ unguarded, guarded, guests }: Ports): Promise<Comparison[]> {
+  const guards = Object.entries(guarded);
+  const rounds = await repeat(THROUGHPUT_ROUNDS, async () => {
+    const peer = await measureThroughput(unguarded);
+    const ours = new Map<string, Throughput>();
+    for (const [name, guest] of guards) ours.set(name, await measureThroughput(guest));
+    return { peer, ours };
   });
+  return guards.flatMap(([name]) =>
+    (['fromGuest', 'toGuest'] as const).map((direction) => {
+      const pick = (throughput: Throughput | undefined) => (throughput?.[direction] ?? Number.NaN) / 1000;
+      const what = `64-byte packets ${direction === 'fromGuest' ? 'from' : 'to'} the guest, ${name}`;
+      const values = rounds.map(({ peer, ours }) => ({ peer: pick(peer), ours: pick(ours.get(name)) }));
+      return compare({ what, guests, unit: 'kpps' }, values);
+    }),
+  );
 }
 
 async function openLab(options: LabOptions): Promise<Lab> {
@@ -119,32 +161,53 @@ async function attached(lab: Lab, domid: number): Promise<Guest> {
   return guest;
 }
 
+/** A guest with a thousand addresses. */
+async function compareManyAddresses(lab: Lab, backend: BackendName): Promise<Comparison[]> {
+  const addresses = [...MANY_IPV4, ...MANY_IPV6];
+  const visitor = await lab.guest({ domid: FIRST_DOMID - 2 });
+  const config = `name = '${visitor.name}'\nvif = [ 'mac=${visitor.mac}' ]\nvifguard = [ 'ip=${addresses.join(' ')}' ]\n`;
+  await lab.writeFile(`${visitor.name}.cfg`, config);
+  return await compareEvents({ visitor, with: `${backend}, ${addresses.length} addresses`, guests: 1 });
+}
+
 async function compareBare(backend: BackendName): Promise<Comparison[]> {
-  const lab = await openLab({ backend });
-  const plainLab = await openLab({ script: VIF_BRIDGE });
+  const labs = [
+    await openLab({ backend }),
+    await openLab({ script: VIF_BRIDGE }),
+    await openLab({ script: VIF_BRIDGE }),
+  ] as const;
+  const [lab, plainLab, libvirtLab] = labs;
   const crowd = await Crowd.start(lab);
   try {
-    const visitor = await lab.guest({ domid: 1648, ip: '192.0.2.250 2001:db8:0:ffff::250' });
+    const visitor = await lab.guest({ domid: FIRST_DOMID - 1, ip: '192.0.2.250 2001:db8:0:ffff::250' });
     await writeDomainConfig(lab, visitor.vif);
-    const unguarded = await attached(plainLab, 1537);
-    const results: Comparison[] = [];
-    for (const [index, guests] of CROWDS.entries()) {
+    const unguarded = await attached(plainLab, FIRST_DOMID);
+    const filtered = await attached(libvirtLab, FIRST_DOMID);
+    const nwfilter = await Nwfilter.start(libvirtLab);
+    const results = await compareManyAddresses(lab, backend);
+    for (const [index, guests] of CROWDS[backend].entries()) {
       await crowd.growTo(guests - 1);
-      const guarded = await attached(lab, 1537 + index);
-      if (guests !== 100) results.push(...(await compareEvents(visitor, backend, guests)));
-      results.push(...(await compareThroughput({ unguarded, guarded, backend, guests })));
+      const guarded = await attached(lab, FIRST_DOMID + index);
+      await nwfilter.growTo(guests - 1, filtered);
+      await nwfilter.bind(filtered);
+      const events = { visitor, with: backend, guests };
+      if (!PACKETS_ONLY.includes(guests)) results.push(...(await compareEvents(events)));
+      results.push(await compareNwfilter({ nwfilter, filtered }, events));
+      const ports = { unguarded, guarded: { [backend]: guarded, "libvirt's nwfilter": filtered }, guests };
+      results.push(...(await compareThroughput(ports)));
+      await nwfilter.unbind(filtered);
       await guarded.offline();
     }
     return results;
   } finally {
     await crowd.stop();
-    await Promise.all([lab.stop(), plainLab.stop()]);
+    await Promise.all(labs.map((each) => each.stop()));
   }
 }
 
 async function report(results: readonly Comparison[]): Promise<void> {
   const table = new Table({
-    head: ['', 'guests', 'without', 'vifguard', 'ratio'],
+    head: ['', 'guests', 'without', 'with', 'ratio'],
     colAligns: ['left', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   });
@@ -155,7 +218,10 @@ async function report(results: readonly Comparison[]): Promise<void> {
     table.push([what, guests, `${show(peer)} ${unit}`, `${show(ours)} ${unit}`, ratio]);
   }
   console.log(table.toString());
-  console.log('Without: vif-bridge, a port attached by it, or an empty node program. Medians (quartiles).');
+  console.log(
+    "Without vifguard: vif-bridge, a port attached by it, an empty node program, or libvirt's filter for it alone.",
+  );
+  console.log('Medians (quartiles).');
   console.log(await machine());
 }
 

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     if (child < 0) die("fork");
     if (child == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
-        execv(argv[1], argv + 1);
+        execvp(argv[1], argv + 1);
         die(argv[1]);
     }
     if (wait4(child, &status, 0, &usage) < 0) die("wait4");
