@@ -19,6 +19,8 @@ export interface SubscriptionEvents {
   onOverrun(protocol: number): void;
 }
 
+const SOL_NETLINK = 270;
+const NETLINK_ADD_MEMBERSHIP = 1;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const POLLIN = 1;
@@ -100,13 +102,20 @@ function open({ protocol, groups, request }: Groups): number {
 }
 
 function subscribe(fd: number, groups: readonly number[]): void {
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(BUFFER_BYTES);
-  systemCall('setsockopt', fd, SOL_SOCKET, SO_RCVBUFFORCE, size, size.length);
+  setOption(fd, { level: SOL_SOCKET, name: SO_RCVBUFFORCE, value: BUFFER_BYTES });
   const address = Buffer.alloc(12);
   address.writeUInt16LE(AF_NETLINK, 0);
-  address.writeUInt32LE(groups.reduce((mask, group) => mask | (1 << (group - 1)), 0) >>> 0, 8);
   systemCall('bind', fd, address, address.length);
+  for (const value of groups) setOption(fd, { level: SOL_NETLINK, name: NETLINK_ADD_MEMBERSHIP, value });
+}
+
+function setOption(
+  fd: number,
+  { level, name, value }: Readonly<Record<'level' | 'name' | 'value', number>>,
+): void {
+  const buffer = Buffer.alloc(4);
+  buffer.writeUInt32LE(value);
+  systemCall('setsockopt', fd, level, name, buffer, buffer.length);
 }
 
 /** The kernel has answered by the time that it has taken the request. */

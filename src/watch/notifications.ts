@@ -1,4 +1,5 @@
 import { parseAttributes, text } from '../netlink/attributes.ts';
+import { parseBridgeVlans } from '../netlink/bridge-vlan.ts';
 import { parseFdbEntry } from '../netlink/fdb.ts';
 import { parseLink } from '../netlink/link.ts';
 import type { NetlinkReply } from '../netlink/message.ts';
@@ -8,10 +9,13 @@ import type { Groups } from '../netlink/subscription.ts';
 // include/uapi/linux/rtnetlink.h
 const RTNLGRP_LINK = 1;
 const RTNLGRP_NEIGH = 3;
+const RTNLGRP_BRVLAN = 33;
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_NEWNEIGH = 28;
 const RTM_DELNEIGH = 29;
+const RTM_NEWVLAN = 112;
+const RTM_DELVLAN = 113;
 const AF_BRIDGE = 7;
 
 // include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h
@@ -21,9 +25,9 @@ const NFGENMSG_BYTES = 4;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = text(3);
 
-/** What a guard stands in: links, forwarding entries, and every packet filter that is made of nftables. */
+/** What a guard stands in: links, forwarding entries, VLANs of ports, and every packet filter that is made of nftables. */
 export const GROUPS: readonly Groups[] = [
-  { protocol: NETLINK_ROUTE, groups: [RTNLGRP_LINK, RTNLGRP_NEIGH] },
+  { protocol: NETLINK_ROUTE, groups: [RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_BRVLAN] },
   { protocol: NETLINK_NETFILTER, groups: [NFNLGRP_NFTABLES] },
 ];
 
@@ -66,7 +70,7 @@ function parseChanger(payload: Buffer): Changer {
   };
 }
 
-/** A link that something is new of: the link itself, or a forwarding entry on it. */
+/** A link that something is new of: the link itself, a forwarding entry on it, or a VLAN of it. */
 export interface Touched {
   readonly index: number;
   readonly name?: string;
@@ -79,6 +83,9 @@ export function touchedLinks(messages: readonly NetlinkReply[]): Touched[] {
     if (type === RTM_NEWLINK || type === RTM_DELLINK) {
       const { index, name } = parseLink(payload);
       return [{ index, name }];
+    }
+    if (type === RTM_NEWVLAN || type === RTM_DELVLAN) {
+      return parseBridgeVlans(payload).map(({ port }) => ({ index: port }));
     }
     if ((type !== RTM_NEWNEIGH && type !== RTM_DELNEIGH) || payload[0] !== AF_BRIDGE) return [];
     const { port, address } = parseFdbEntry(payload);

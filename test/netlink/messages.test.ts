@@ -43,6 +43,16 @@ test('a transaction is somebody’s whose rules are in a family of ours, however
   t.deepEqual(push(generation(702), generation(703)), [{ pid: 702, program: 'nft' }]);
 });
 
+test('a VLAN that came to a port or went from it is news of that port', (t) => {
+  // struct br_vlan_msg of the port, then BRIDGE_VLANDB_ENTRY with its BRIDGE_VLANDB_ENTRY_INFO.
+  const vlan = (port: number) =>
+    Buffer.of(7, 0, 0, 0, port, 0, 0, 0, 12, 0, 1, 0x80, 8, 0, 1, 0, 6, 0, 10, 0);
+  t.deepEqual(touchedLinks(parseMessages(Buffer.concat([message(112, vlan(7)), message(113, vlan(8))]))), [
+    { index: 7 },
+    { index: 8 },
+  ]);
+});
+
 test('any octets are messages or malformed, and nothing else', (t) => {
   const read = (datagram: Buffer) => {
     const messages = parseMessages(datagram);
@@ -51,7 +61,7 @@ test('any octets are messages or malformed, and nothing else', (t) => {
   };
   const octets = fc.uint8Array({ maxLength: 200 });
   const typed = fc
-    .array(fc.tuple(fc.constantFrom(16, 17, 28, 29, NEWGEN, NEWRULE), octets), { maxLength: 4 })
+    .array(fc.tuple(fc.constantFrom(16, 17, 28, 29, 112, 113, NEWGEN, NEWRULE), octets), { maxLength: 4 })
     .map((messages) => Buffer.concat(messages.map(([type, payload]) => message(type, payload))));
   fc.assert(
     fc.property(fc.oneof(octets.map(Buffer.from), typed), (bytes) => {
