@@ -89,21 +89,21 @@ const inHostChains = (prefix: string, mutants: Readonly<Record<string, HostMutan
     ...tests,
   }));
 
-/** What keeps one guest's flood from hiding another guest's drops. */
+/** What keeps a flood from hiding other drops. */
 const LOGGING: readonly Mutant[] = [
   {
-    name: 'xtables: a limit of its own for each port, of what is logged',
+    name: 'xtables: the limit of what is logged for a reason',
     file: 'src/backends/xtables/log-chains.ts',
-    edit: replacing(/, `-j \$\{ROOT\.log\}`/, ''),
+    edit: replacing(/-j DROP \$\{LIMIT\}/, '-j DROP'),
     tests: ['monitor/monitor'],
-    titles: ['xtables: a guest that floods *'],
+    titles: ['xtables: a flood is not shown *'],
   },
   {
     name: 'nftables: a limit of its own for each port, of what is logged',
     file: 'src/backends/nftables/base-chains.ts',
     edit: replacing(/counter \$\{LOG_LIMIT\} \} \$\{log\}/, `counter } \${LOG_LIMIT} \${log}`),
     tests: ['monitor/monitor'],
-    titles: ['nftables: a guest that floods *'],
+    titles: ['a guest that floods *'],
     backend: 'nftables',
   },
 ];
