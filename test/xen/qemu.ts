@@ -9,8 +9,8 @@ import { XenTestError } from './error.ts';
 
 // Emulated throughout: /dev/kvm may be there and not usable. `qemu64`, as with `max` QEMU 7.2 loses SIMD registers
 // when Xen switches between its vcpus. With `icount` dom0's clock counts its instructions, two nanoseconds each:
-// however busy this machine is, xl's 40 seconds for a hotplug script are those of a slow dom0, and no less. No
-// network device at all.
+// however busy this machine is, xl's 40 seconds for a hotplug script are those of a slow dom0, and no less; and it
+// takes one of this machine's CPUs, not more. No network device at all.
 const MACHINE =
   '-machine pc -cpu qemu64 -accel tcg -icount shift=1,sleep=on -smp 2 -m 3072 -display none -nic none -no-reboot';
 const XEN =
@@ -30,17 +30,21 @@ export class Qemu {
   #port: Socket | undefined;
   #count = 0;
 
-  private constructor(directory: string) {
+  private constructor(image: string, directory: string) {
     this.#directory = directory;
-    this.#process = startProcess(directory);
+    this.#process = startProcess(image, directory);
   }
 
-  /** Boots what image/build has made in `directory`. @throws XenTestError when dom0 does not come up. */
-  static async boot(directory: string): Promise<Qemu> {
-    for (const name of ['share', 'commands.log'])
-      await rm(join(directory, name), { recursive: true, force: true });
-    await mkdir(join(directory, 'share'));
-    const qemu = new Qemu(directory);
+  /**
+   * Boots what image/build has made, any number of times side by side.
+   *
+   * @param directory of its own, made anew, for what passes between dom0 and us.
+   * @throws XenTestError when dom0 does not come up.
+   */
+  static async boot(image: string, directory: string): Promise<Qemu> {
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(join(directory, 'share'), { recursive: true });
+    const qemu = new Qemu(image, directory);
     try {
       await qemu.#connect();
       return qemu;
@@ -105,11 +109,12 @@ export class Qemu {
   }
 }
 
-function startProcess(directory: string) {
+function startProcess(image: string, directory: string) {
+  const of = (name: string) => join(image, name);
   const at = (name: string) => join(directory, name);
   const devices = [
-    ['-kernel', at('xen'), '-append', XEN, '-initrd', `${at('vmlinux')} ${LINUX},${at('initrd')}`],
-    ['-drive', `file=${at('disk')},if=virtio,format=raw,snapshot=on`],
+    ['-kernel', of('xen'), '-append', XEN, '-initrd', `${of('vmlinux')} ${LINUX},${of('initrd')}`],
+    ['-drive', `file=${of('disk')},if=virtio,format=raw,snapshot=on`],
     ['-virtfs', `local,path=${at('share')},mount_tag=share,security_model=none`],
     ['-chardev', `socket,id=agent,path=${at('agent')},server=on,wait=off`],
     ['-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=agent,name=agent'],

@@ -21,7 +21,9 @@ async function tell(dom0: Dom0, story: Story): Promise<readonly Outcome[]> {
   const conclude = (title: string, failure: unknown, remark = '') => {
     const seconds = (performance.now() - start) / 1000;
     start = performance.now();
-    console.log(`${failure === undefined ? 'ok    ' : 'FAILED'} ${title} (${seconds.toFixed(0)} s)`);
+    console.log(
+      `${failure === undefined ? 'ok    ' : 'FAILED'} ${story.name}: ${title} (${seconds.toFixed(0)} s)`,
+    );
     if (failure !== undefined) console.log(failure);
     outcomes.push({ story: story.name, title, failure, seconds, remark });
   };
@@ -70,11 +72,16 @@ export function selected(only: string): readonly Story[] {
   return names.length === 0 ? STORIES : STORIES.filter(({ name }) => names.includes(name));
 }
 
-/** Tells the stories, prints what became of them, and whether all holds. */
-export async function runSuite(dom0: Dom0, stories: readonly Story[]): Promise<boolean> {
+/** Tells the stories, each dom0 the next that is left; prints what became of them, and whether all holds. */
+export async function runSuite(dom0s: readonly Dom0[], stories: readonly Story[]): Promise<boolean> {
   const start = performance.now();
-  const outcomes: Outcome[] = [];
-  for (const story of stories) outcomes.push(...(await tell(dom0, story)));
+  const told = new Map<Story, readonly Outcome[]>();
+  const left = stories.values();
+  const work = async (dom0: Dom0) => {
+    for (const story of left) told.set(story, await tell(dom0, story));
+  };
+  await Promise.all(dom0s.map(work));
+  const outcomes = stories.flatMap((story) => told.get(story) ?? []);
   const failed = outcomes.filter(({ failure }) => failure !== undefined).length;
   console.log(`\n${tableOf(outcomes)}\n`);
   for (const what of NOT_RUN) console.log(`not run: ${what}`);

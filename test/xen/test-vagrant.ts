@@ -11,7 +11,7 @@ try {
   const machine = await Vagrant.up();
   console.log(`up after ${((performance.now() - start) / 1000).toFixed(0)} s`);
   for (const command of ['sudo xl list', 'sudo vifguard status']) console.log(await machine.ssh(command));
-  process.exitCode = (await runSuite(machine.dom0, stories)) ? 0 : 1;
+  process.exitCode = (await runSuite([machine.dom0], stories)) ? 0 : 1;
 } finally {
   await Vagrant.destroy();
 }
