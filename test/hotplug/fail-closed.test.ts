@@ -9,6 +9,7 @@ import type { Guest } from '../lab/guest.ts';
 import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
 import { poll } from '../lab/poll.ts';
 import type { Residue } from '../lab/residue.ts';
+import { DOM0 } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 
 // Each lab is busy; side by side they would starve each other.
@@ -217,6 +218,8 @@ const REFUSED: readonly [what: string, backend: Record<string, string>, message:
   ['a malformed address', { ip: '192.0.2.300' }, /backend\/vif\/1\/0\/ip: "192\.0\.2\.300"/],
   ['a command in an address', { ip: '$(reboot)' }, /"\$\(reboot\)"/],
   ['a multicast MAC', { mac: '01:16:3e:00:00:01' }, /mac: .*01:16:3e:00:00:01/],
+  ["the bridge's MAC", { mac: DOM0.mac }, /MAC 02:00:00:00:00:02 is that of dom0's own xenbr0/],
+  ["the port's own MAC", { mac: 'fe:ff:ff:ff:ff:ff' }, /MAC fe:ff:ff:ff:ff:ff is that of dom0's own vif1\.0/],
   ['no MAC', { mac: '' }, /mac/],
   ['a bridge that does not exist', { bridge: 'xenbr9' }, /"xenbr9" does not exist/],
   ['a bridge that is none', { bridge: 'uplink0' }, /"uplink0" is no bridge/],
