@@ -10,6 +10,9 @@ const LONGEST_INTERFACE = 15;
 /** NAME_MAX (linux/limits.h), as iproute2 bounds the name of a network namespace. */
 const LONGEST_NETNS = 254;
 
+/** What sysctl(8) has in place of an interface: no link may be called so (sysctl_dev_name_is_allowed). */
+const RESERVED = ['all', 'default'];
+
 /**
  * Reads an interface name: 1 to 15 of `A-Z a-z 0-9 _ . -`, not starting with `-`, not dots alone.
  * Narrower than the kernel (`dev_valid_name`), which lets `+`, `%`, `*` and quotes through.
@@ -22,6 +25,7 @@ export function parseInterfaceName(text: string): InterfaceName {
       `${quote(text)} is not a usable interface name; take 1 to ${LONGEST_INTERFACE} of A-Z a-z 0-9 _ . - and no "-" in front`,
     );
   }
+  if (RESERVED.includes(text)) throw new InputError(`${quote(text)} is a name that no interface may have`);
   return text as InterfaceName;
 }
 

@@ -1,11 +1,15 @@
+import { EXIT_CODES } from './exit-code.ts';
 import { run } from './program.ts';
 import { openTerminal } from './terminal.ts';
 
-/** Whoever reads our output may stop early, as `head` does. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+/** Whoever reads our output may stop early, as `head` does; a file may have no more room. */
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE') process.exit();
+  console.error(`vifguard: what there is to say cannot be written: ${message}`);
+  process.exit(EXIT_CODES.findings[0]);
 });
+/** There is nobody to tell; the exit code is said all the same. */
+process.stderr.on('error', () => {});
 
 const terminals = { stdout: openTerminal(process.stdout), stderr: openTerminal(process.stderr) };
 void run(process.argv.slice(2), terminals).then((code) => {

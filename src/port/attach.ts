@@ -99,12 +99,14 @@ interface Found {
 async function find(attachment: Attachment): Promise<Found> {
   const { rtnetlink, directory, kind, device, record, config } = attachment;
   const name = portName(record, kind, device);
-  const port = await findPort(rtnetlink, { device, name });
+  const before = readRegistry(directory);
+  const isNamed = before.ports.get(name)?.backendPath === record.backendPath;
+  const port = await findPort(rtnetlink, { device, name, isNamed });
   const bridge = await findBridge(rtnetlink, attachment.bridge);
   const mtu = portMtu(record, bridge);
   const entry = portRecord(attachment);
   const others = await refuseConflict({
-    registry: readRegistry(directory),
+    registry: before,
     port: name,
     record: entry,
     isThere: async (holder) => (await rtnetlink.link(holder)) !== undefined,

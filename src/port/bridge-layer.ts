@@ -107,8 +107,8 @@ export function isAccess(vlans: readonly BridgeVlan[], vid: number): boolean {
  * Puts a port that is down on its bridge, or sets one right that is there. Stale learned FDB entries,
  * which `locked` would honour, go, and static ones come, for its VLAN and for a bridge without VLANs.
  *
- * @throws InputError when the port is to be in a VLAN, and the bridge does not filter VLANs; VifguardError
- *   when the kernel took a setting without keeping it, as one that is too old does.
+ * @throws InputError when the port is to be in a VLAN, and the bridge does not filter VLANs, or when its MAC
+ *   is dom0's; VifguardError when the kernel took a setting without keeping it, as one that is too old does.
  */
 export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: Membership): Promise<void> {
   const { index } = port;
@@ -116,7 +116,10 @@ export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: 
   const vid = accessVid(layer, bridge);
   await rtnetlink.setLink(index, { ...(port.joined ? {} : { master: bridge.index }), port: layer.settings });
   const link = await rtnetlink.link(port.name);
-  if (link !== undefined) refuseUnkept(link, layer);
+  if (link !== undefined) {
+    refuseUnkept(link, layer);
+    refuseOwn([bridge, link], layer);
+  }
   if (vid !== undefined) await joinVlan(rtnetlink, index, vid);
   await rtnetlink.flushFdb(index);
   if (link !== undefined && port.joined) await unpin(rtnetlink, link, layer.pinned);
@@ -160,6 +163,15 @@ async function unpin(
     return !self && address !== own && !kept.includes(address);
   });
   for (const { address } of entries) await rtnetlink.deleteFdb({ port: index, address: parseMac(address) });
+}
+
+/** A static FDB entry would take the place of the permanent one that leads to dom0. */
+function refuseOwn(links: readonly Link[], { pinned }: BridgeLayer): void {
+  const owner = links.find(({ address }) => pinned.some((mac) => mac === address));
+  if (owner === undefined) return;
+  throw new InputError(
+    `MAC ${owner.address} is that of dom0's own ${owner.name}; give the guest another in the vif spec`,
+  );
 }
 
 function refuseUnkept({ name, port = {} }: Link, { settings }: BridgeLayer): void {

@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +18,8 @@ export class LockTimeoutError extends VifguardError {
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const POLL_MS = 5;
+/** A pipe in the place of the file must not make anybody wait. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /**
  * Runs `action` while holding flock(2)'s exclusive lock on a file, which is made if need be, its
@@ -39,7 +41,7 @@ export async function withLock<T>(path: string, options: LockOptions, action: ()
 async function openLockFile(path: string): Promise<FileHandle> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return await open(path, 'a', 0o600);
+    return await open(path, APPEND, 0o600);
   } catch (cause) {
     throw new VifguardError(`cannot open the lock file ${path}; see that it can be written to`, { cause });
   }

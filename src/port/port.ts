@@ -18,18 +18,24 @@ export function portName(record: VifRecord, kind: PortKind, device: string): str
   }
 }
 
+interface PortSearch {
+  /** The interface as xl made it. */
+  readonly device: string;
+  /** The name it is to have. */
+  readonly name: string;
+  /** Whether what has that name was given it by us, and is this vif's. */
+  readonly isNamed: boolean;
+}
+
 /**
  * The link of a port, under the name it is to have or the one it came with.
  *
  * @throws InputError when there is none, or when another link already has the name.
  */
-export async function findPort(
-  rtnetlink: Rtnetlink,
-  { device, name }: { device: string; name: string },
-): Promise<Link> {
-  const made = device === name ? undefined : await rtnetlink.link(device);
-  const named = await rtnetlink.link(name);
-  if (made !== undefined && named !== undefined) {
+export async function findPort(rtnetlink: Rtnetlink, { device, name, isNamed }: PortSearch): Promise<Link> {
+  const made = await rtnetlink.link(device);
+  const named = device === name ? undefined : await rtnetlink.link(name);
+  if (named !== undefined && (made !== undefined || !isNamed)) {
     throw new InputError(
       `vifname ${quote(name)} is taken by another interface; give ${device} another vifname`,
     );

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { VifguardError } from '../errors.ts';
 
 /**
@@ -9,10 +9,20 @@ import { VifguardError } from '../errors.ts';
  */
 export function readJson<T>(file: string, decode: (json: unknown) => T): T | undefined {
   try {
-    return decode(JSON.parse(readFileSync(file, 'utf8')));
+    return decode(JSON.parse(readText(file)));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new VifguardError(`cannot read ${file}; move it away and run "vifguard host up"`, { cause });
+  }
+}
+
+/** A pipe in the place of the file must not make anybody wait. */
+function readText(file: string): string {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -45,6 +45,12 @@ for (const name of [
   });
 }
 
+for (const name of ['all', 'default']) {
+  test(`refuses ${name}, which the kernel keeps for itself`, (t) => {
+    t.throws(() => parseInterfaceName(name), { instanceOf: InputError, message: /no interface may have/ });
+  });
+}
+
 test('whatever is taken cannot change the meaning of a rule, a path or a command line', (t) => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 20 }), (text) => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { execa } from 'execa';
 import fc from 'fast-check';
 import { BACKENDS } from '../../src/backends/names.ts';
 import { InputError, VifguardError } from '../../src/errors.ts';
@@ -125,6 +126,21 @@ test('whatever the registry holds, it is used or refused with an error that says
     }
   });
   await t.notThrowsAsync(() => fc.assert(isHandled, { numRuns: 1000 }));
+});
+
+test('a pipe in the place of a file is no registry, and nobody waits for it', async (t) => {
+  for (const [file] of FILES.slice(0, 2)) {
+    const directory = await mkdtemp(join(tmpdir(), 'vifguard-registry-'));
+    t.teardown(() => rm(directory, { recursive: true }));
+    writeRegistry(directory, REGISTRY);
+    await rm(join(directory, file));
+    await execa('mkfifo', [join(directory, file)]);
+    await t.throwsAsync(
+      async () => use(readRegistry(directory)),
+      { message: / run "vifguard host up"/ },
+      file,
+    );
+  }
 });
 
 /** Each file, what it may hold, and what is said of it. */

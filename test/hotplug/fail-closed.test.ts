@@ -9,6 +9,7 @@ import type { Guest } from '../lab/guest.ts';
 import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
 import { poll } from '../lab/poll.ts';
 import type { Residue } from '../lab/residue.ts';
+import { DOM0 } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 
 // Each lab is busy; side by side they would starve each other.
@@ -217,6 +218,8 @@ const REFUSED: readonly [what: string, backend: Record<string, string>, message:
   ['a malformed address', { ip: '192.0.2.300' }, /backend\/vif\/1\/0\/ip: "192\.0\.2\.300"/],
   ['a command in an address', { ip: '$(reboot)' }, /"\$\(reboot\)"/],
   ['a multicast MAC', { mac: '01:16:3e:00:00:01' }, /mac: .*01:16:3e:00:00:01/],
+  ["the bridge's MAC", { mac: DOM0.mac }, /MAC 02:00:00:00:00:02 is that of dom0's own xenbr0/],
+  ["the port's own MAC", { mac: 'fe:ff:ff:ff:ff:ff' }, /MAC fe:ff:ff:ff:ff:ff is that of dom0's own vif1\.0/],
   ['no MAC', { mac: '' }, /mac/],
   ['a bridge that does not exist', { bridge: 'xenbr9' }, /"xenbr9" does not exist/],
   ['a bridge that is none', { bridge: 'uplink0' }, /"uplink0" is no bridge/],
@@ -227,6 +230,7 @@ const REFUSED: readonly [what: string, backend: Record<string, string>, message:
   ['a trunk', { vlan: '7p/10-20' }, /vlan: "7p\/10-20" is a trunk/],
   ['an impossible MTU', { mtu: '40' }, /mtu: "40"/],
   ['a name that is no interface name', { vifname: 'a b;reboot' }, /vifname: "a b;reboot"/],
+  ['a name that the kernel keeps', { vifname: 'all' }, /vifname: "all" is a name that no interface may have/],
   ['a name that is taken', { vifname: 'uplink0' }, /vifname "uplink0" is taken/],
   ["another guest's name", { vifname: 'vif2.0' }, /vifname "vif2.0" is taken/],
   ["another guest's address", { ip: '192.0.2.42' }, /web1 \(vif1\.0\).*192\.0\.2\.42: web2 \(vif2\.0\)/],
@@ -259,6 +263,19 @@ test('what cannot be had is refused in one sentence, and the port closed even if
     t.regex(hotplugError, message, what);
     t.notRegex(stderr, /defect|^ +at /m, what);
     await assertClosed(t, scene, what);
+  }
+});
+
+test('a device that has gone: what is called as its vifname says is no substitute', async (t) => {
+  const { lab, guest } = await startScene(t);
+  await guest.unplug();
+  const before = await lab.residue();
+  for (const vifname of ['uplink0', 'vif2.0', 'xenbr0', 'lo']) {
+    await lab.store.write({ '/local/domain/0/backend/vif/1/0/vifname': vifname });
+    const { exitCode, hotplugError = '' } = await guest.hotplug('online').result;
+    t.is(exitCode, 1, vifname);
+    t.true(hotplugError.startsWith(`vifname "${vifname}" is taken by another interface`), hotplugError);
+    t.deepEqual(differences(before, await lab.residue()), [], vifname);
   }
 });
 

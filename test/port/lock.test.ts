@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { execa } from 'execa';
 import { LockTimeoutError, withLock } from '../../src/port/lock.ts';
 
 async function lockPath(t: ExecutionContext): Promise<string> {
@@ -78,4 +79,15 @@ test('the lock of a process that is killed is free', async (t) => {
   const waiting = withLock(path, SOON, async () => 'mine');
   child.kill('SIGKILL');
   t.is(await waiting, 'mine');
+});
+
+test('a pipe in the place of the lock file is refused, and nobody waits for it', async (t) => {
+  const path = await lockPath(t);
+  await mkdir(dirname(path), { recursive: true });
+  await execa('mkfifo', [path]);
+  const message = /^cannot open the lock file \S+\/lock; see that it can be written to$/;
+  await t.throwsAsync(
+    withLock(path, SOON, async () => {}),
+    { message },
+  );
 });

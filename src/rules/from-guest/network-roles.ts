@@ -26,10 +26,13 @@ const protocols = (...numbers: number[]): readonly Match[] => numbers.map((proto
 const icmpv6 = (...types: number[]): readonly Match[] =>
   types.map((type) => ({ protocol: PROTOCOL.icmpv6, type: only(type) }));
 
-/** GGP, EGP, IGRP, EIGRP, OSPF, PIM, IS-IS over IPv4 (IANA protocol numbers). */
-const ROUTING_PROTOCOLS = protocols(3, 8, 9, 88, 89, 103, 124);
-/** LDP and OLSR hellos; Babel, which is spoken from its port only (RFC 8966 section 4). */
-const ROUTING_PORTS: readonly Match[] = [...[646, 698].map(udpTo), { ...udpFrom(6696), ...udpTo(6696) }];
+/** GGP, EGP, IGRP, EIGRP, OSPF, PIM, IS-IS over IPv4, MANET (IANA protocol numbers). */
+const ROUTING_PROTOCOLS = protocols(3, 8, 9, 88, 89, 103, 124, 138);
+/** MANET (OLSRv2, RFC 5498), LDP, AODV and OLSR; Babel, which is spoken from its port only (RFC 8966 section 4). */
+const ROUTING_PORTS: readonly Match[] = [
+  ...[269, 646, 654, 698].map(udpTo),
+  { ...udpFrom(6696), ...udpTo(6696) },
+];
 
 const IPV4: readonly Restricted[] = [
   { reason: 'dhcp-server', role: 'dhcp-server', messages: [udpFrom(67), udpTo(68)] },
