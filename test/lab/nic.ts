@@ -67,9 +67,9 @@ export class Nic {
     return { frames, seconds };
   }
 
-  /** Sends the frames in turn; goes on while the interface is down or away. */
+  /** Sends the frames in turn; goes on while the interface is down or away, and takes no CPU that dom0 wants. */
   async pour(frames: readonly Bytes[]): Promise<Pour> {
-    const child = this.namespace.spawn(await framesProgram(), ['pour', this.name]);
+    const child = this.namespace.spawn('nice', ['-n', '10', await framesProgram(), 'pour', this.name]);
     const ready = saidReady(child, `the sender on ${this.name} of ${this.namespace.name}`);
     child.stdin?.write(`${frames.map(toHex).join('\n')}\n\n`);
     await ready;

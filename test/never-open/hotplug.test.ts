@@ -4,8 +4,8 @@ import { BACKENDS } from '../../src/backends/names.ts';
 import { STEPS } from '../../src/port/attach.ts';
 import { vifguard } from '../cli/vifguard.ts';
 import { BY_THE_BRIDGE, BY_THE_FILTER, flooding } from './flood.ts';
-import { killedAtEach, MOMENTS, wrapTools } from './kill.ts';
-import { attach, detach, expectShut, startScene, startUnguarded } from './scene.ts';
+import { killedAtEach, wrapTools } from './kill.ts';
+import { ADDRESSES, attach, detach, expectShut, startScene, startUnguarded } from './scene.ts';
 
 // Forbidden frames are sent all the time while ports come and go.
 
@@ -74,14 +74,18 @@ for (const backend of BACKENDS) {
     const { lab, guest } = scene;
     await wrapTools(lab);
     await expectShut(t, scene, async () => {
-      for (const moment of MOMENTS) {
-        for (const command of [
-          () => guest.hotplug('online').result,
-          () => guest.offline({ device: 'present' }),
-          () => guest.online(),
-          () => vifguard(lab, ['host', 'up']),
-        ]) {
-          t.true((await killedAtEach(lab, moment, command)) > 0);
+      for (const [moment, ip] of [
+        ['before', '192.0.2.44'],
+        ['after', ADDRESSES],
+      ] as const) {
+        await lab.store.write({ '/local/domain/0/backend/vif/1/0/ip': ip });
+        for (const [what, command] of [
+          ['reload', () => vifguard(lab, ['reload'])],
+          ['online', () => guest.hotplug('online').result],
+          ['offline', () => guest.offline({ device: 'present' })],
+          ['online, from nothing', () => guest.online()],
+        ] as const) {
+          t.true((await killedAtEach(lab, moment, command)) > 0, `${moment}, ${what}`);
         }
       }
     });
