@@ -2,7 +2,6 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { BACKENDS, type BackendName } from '../../src/backends/names.ts';
 import { VIFGUARD, vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
-import { flooding } from '../hotplug/flood.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { poll } from '../lab/poll.ts';
@@ -164,53 +163,26 @@ for (const backend of BACKENDS) {
     t.deepEqual(await passing({ lab, guest }, SOURCES), ['192.0.2.42']);
     t.deepEqual(await passing({ lab, guest: other }, SOURCES), ['192.0.2.41']);
   });
-
-  test(`${backend}: no forbidden frame passes while modes and addresses change`, async (t) => {
-    const scene = await startScene(t, backend);
-    const { lab, guest } = scene;
-    const { sent, arrived } = await flooding(guest, async () => {
-      for (const [ip, directives] of [
-        ['192.0.2.42', 'peers=open'],
-        ['192.0.2.43 2001:db8:0:ffff::43', 'dom0=icmp'],
-        ['192.0.2.44', 'mode=disabled'],
-        ['192.0.2.41 2001:db8:0:ffff::41', 'dhcp=off,mac=00:16:3e:00:00:77'],
-      ] as const) {
-        await setAddresses(guest, ip);
-        await setDirectives(guest, directives);
-        t.regex((await vifguard(lab, ['reload'])).stdout, /^web1 \(vif1\.0\): /);
-      }
-    });
-    t.true(sent >= 100_000, `${sent} frames`);
-    t.is(arrived, 0);
-    t.deepEqual(await passing(scene, SOURCES), ['192.0.2.41']);
-    t.true(await ping(guest, GATEWAY.ip6));
-  });
 }
 
-test('no forbidden frame passes while all ports move from one backend to the other and back', async (t) => {
+test('all ports move from one backend to the other and back', async (t) => {
   const scene = await startScene(t, 'xtables');
   const { lab, guest } = scene;
   const other = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.52' });
   t.is((await other.online()).exitCode, 0);
   const before = await guards(lab);
-  const { sent, arrived } = await flooding(guest, async () => {
-    for (const [from, to] of [
-      ['xtables', 'nftables'],
-      ['nftables', 'xtables'],
-      ['xtables', 'nftables'],
-      ['nftables', 'xtables'],
-    ] as const) {
-      await configure(lab, { backend: to });
-      t.deepEqual(await vifguard(lab, ['reload']), {
-        exitCode: 0,
-        stdout: `packet filter: moved from ${from} to ${to}`,
-        stderr: '',
-      });
-      t.true(await ping(guest, GATEWAY.ip6), to);
-    }
-  });
-  t.true(sent >= 100_000, `${sent} frames`);
-  t.is(arrived, 0);
+  for (const [from, to] of [
+    ['xtables', 'nftables'],
+    ['nftables', 'xtables'],
+  ] as const) {
+    await configure(lab, { backend: to });
+    t.deepEqual(await vifguard(lab, ['reload']), {
+      exitCode: 0,
+      stdout: `packet filter: moved from ${from} to ${to}`,
+      stderr: '',
+    });
+    t.true(await ping(guest, GATEWAY.ip6), to);
+  }
   t.deepEqual(await guards(lab), before);
   t.is((await vifguard(lab, ['check'])).exitCode, 0);
   t.deepEqual(await passing(scene, SOURCES), ['192.0.2.41']);

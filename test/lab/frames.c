@@ -10,6 +10,9 @@
  *                                     marker when stdin ends
  *   frames flood   IFACE N[s]         sends the frame on stdin N times, or for N seconds, and prints how
  *                                     many the kernel took; goes on while IFACE is away or down
+ *   frames pour    IFACE              the stdin lines up to an empty one, each a frame in hex, are sent in turn until
+ *                                     stdin ends, also while IFACE is away or down; prints "ready", and for a
+ *                                     further line, and at the end, how many of each the kernel took
  *
  * SOURCE is IFACE (promiscuous, every protocol), IFACE=own (what the station itself gets) or
  * *=ETHERTYPE (what reaches the stack with that ethertype, on any interface but a bridge).
@@ -38,6 +41,7 @@
 #define MAX_FRAME 65600
 #define MAX_SOURCES 16
 #define MAX_MARKERS 16
+#define ROUNDS_AT_ONCE 8
 #define VLAN_OFFSET 12
 #define VLAN_LENGTH 4
 
@@ -150,6 +154,14 @@ static double now(void)
     return time.tv_sec + time.tv_nsec / 1e9;
 }
 
+/* Whether the kernel took a frame; an interface that has gone is looked for again by the next one. */
+static bool took(int fd, const char *iface, struct sockaddr_ll *address, const unsigned char *frame, size_t length)
+{
+    if (sendto(fd, frame, length, 0, (struct sockaddr *)address, sizeof *address) >= 0) return true;
+    if (errno == ENXIO || errno == ENODEV || address->sll_ifindex == 0) *address = address_of(iface, 0);
+    return false;
+}
+
 static int flood(const char *iface, const char *amount)
 {
     static unsigned char frame[MAX_FRAME];
@@ -164,8 +176,7 @@ static int flood(const char *iface, const char *amount)
     long taken = 0, tried = 0;
     stay_on_one_cpu();
     for (; timed ? (tried % 64 != 0 || now() - start < limit) : taken < limit; tried++) {
-        if (sendto(fd, frame, length, 0, (struct sockaddr *)&address, sizeof address) >= 0) taken++;
-        else if (errno == ENXIO || errno == ENODEV || address.sll_ifindex == 0) address = address_of(iface, 0);
+        taken += took(fd, iface, &address, frame, length);
         if (!timed && tried >= 2 * limit) break;
     }
     printf("%ld %.6f\n", taken, now() - start);
@@ -250,6 +261,43 @@ static int lines_on_stdin(void)
     return lines;
 }
 
+static struct { unsigned char bytes[MAX_FRAME]; size_t length; long taken; } poured[MAX_MARKERS];
+
+static void print_poured(int count)
+{
+    for (int i = 0; i < count; i++) printf("%ld%c", poured[i].taken, i + 1 < count ? ' ' : '\n');
+    fflush(stdout);
+}
+
+static int pour(const char *iface)
+{
+    int count = 0;
+    for (char *line; (line = read_line()) && *line;) {
+        if (count == MAX_MARKERS) die("pour: at most %d frames", MAX_MARKERS);
+        poured[count].length = from_hex(line, poured[count].bytes);
+        count++;
+    }
+    if (count == 0) die("pour: no frame on stdin");
+    struct sockaddr_ll address = address_of(iface, 0);
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    int fd = packet_socket(0);
+    stay_on_one_cpu();
+    puts("ready");
+    fflush(stdout);
+    for (int lines = 0; lines >= 0;) {
+        bool any = false;
+        for (int i = 0; i < ROUNDS_AT_ONCE * count; i++) {
+            bool taken = took(fd, iface, &address, poured[i % count].bytes, poured[i % count].length);
+            poured[i % count].taken += taken;
+            any |= taken;
+        }
+        /* While the interface takes nothing, others get the CPU. */
+        lines = poll(&input, 1, any ? 0 : 1) > 0 ? lines_on_stdin() : 0;
+        if (lines != 0) print_poured(count);
+    }
+    return 0;
+}
+
 /* Calls `seen` for each frame until stdin ends, and then for those that had already arrived. */
 static void receive_until_eof(char **names, int count, void (*seen)(const unsigned char *, size_t),
                               void (*round_over)(int lines))
@@ -322,5 +370,6 @@ int main(int argc, char **argv)
     if (strcmp(verb, "capture") == 0) return capture(argv + 2, argc - 2);
     if (strcmp(verb, "count") == 0) return count(argv + 2, argc - 2);
     if (strcmp(verb, "flood") == 0 && argc == 4) return flood(argv[2], argv[3]);
-    die("usage: frames inject|capture|count|flood IFACE ...");
+    if (strcmp(verb, "pour") == 0) return pour(argv[2]);
+    die("usage: frames inject|capture|count|flood|pour IFACE ...");
 }

@@ -1,4 +1,6 @@
-import type { Bytes } from '../frames/bytes.ts';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { type Bytes, toHex } from '../frames/bytes.ts';
 import { Capture } from './capture.ts';
 import { Injector } from './injector.ts';
 import { collect, type Namespace, saidReady } from './netns.ts';
@@ -16,6 +18,14 @@ export interface FloodResult {
 /** Counts frames that hold a marker, at a place, until `stop` gives the number seen per marker. */
 export interface Counter {
   stop(): Promise<number[]>;
+}
+
+/** Frames that are sent in turn, as fast as the kernel takes them, until `stop`. */
+export interface Pour {
+  /** How many of each the kernel has taken so far. */
+  taken(): Promise<readonly number[]>;
+  /** Ends it, and gives the same. */
+  stop(): Promise<readonly number[]>;
 }
 
 /** One interface of a namespace: what sends frames there and what receives them, started when needed. */
@@ -48,7 +58,7 @@ export class Nic {
   /** Sends one frame over and over; goes on while the interface is down or away. */
   async flood(frame: Bytes, limit: FloodLimit): Promise<FloodResult> {
     const amount = 'frames' in limit ? `${limit.frames}` : `${limit.seconds}s`;
-    const input = `${Buffer.from(frame).toString('hex')}\n`;
+    const input = `${toHex(frame)}\n`;
     const output = await this.namespace.run(await framesProgram(), ['flood', this.name, amount], {
       input,
       timeout: 120_000,
@@ -57,9 +67,31 @@ export class Nic {
     return { frames, seconds };
   }
 
+  /** Sends the frames in turn; goes on while the interface is down or away, and takes no CPU that dom0 wants. */
+  async pour(frames: readonly Bytes[]): Promise<Pour> {
+    const child = this.namespace.spawn('nice', ['-n', '10', await framesProgram(), 'pour', this.name]);
+    const ready = saidReady(child, `the sender on ${this.name} of ${this.namespace.name}`);
+    child.stdin?.write(`${frames.map(toHex).join('\n')}\n\n`);
+    await ready;
+    const lines = createInterface({ input: child.stdout ?? process.stdin });
+    const numbers = async () => {
+      const [line] = await once(lines, 'line');
+      return String(line).split(' ').map(Number);
+    };
+    const taken = () => {
+      child.stdin?.write('\n');
+      return numbers();
+    };
+    const stop = () => {
+      child.stdin?.end();
+      return numbers();
+    };
+    return { taken, stop };
+  }
+
   /** Counts arriving frames that hold any of the markers; for more of them than a capture should keep. */
   async count(...markers: readonly Bytes[]): Promise<Counter> {
-    const hex = markers.map((marker) => Buffer.from(marker).toString('hex'));
+    const hex = markers.map(toHex);
     const child = this.namespace.spawn(await framesProgram(), ['count', ...this.sources, '--', ...hex]);
     await saidReady(child, `the counter on ${this.name} of ${this.namespace.name}`);
     const output = collect(child.stdout);

@@ -1,0 +1,53 @@
+import type { Lab } from '../lab/lab.ts';
+
+// SIGKILL for whatever calls a tool of the packet filter, from that tool.
+
+type Moment = 'before' | 'after';
+
+const DIRECTORY = '/usr/local/sbin';
+const TOOLS = ['ebtables-nft-restore', 'ip6tables-nft-restore', 'nft'];
+
+// In a scratch namespace, where xtables' rules are only looked at, a shell calls them.
+const SCRIPT = `#!/bin/sh
+case $(readlink /proc/$PPID/exe) in
+  */node | */nodejs) ;;
+  *) exec /usr/sbin/\${0##*/} "$@" ;;
+esac
+read -r left moment <${DIRECTORY}/kill
+echo $((left - 1)) "$moment" >${DIRECTORY}/kill
+[ "$left $moment" != '1 before' ] || kill -KILL $PPID
+/usr/sbin/\${0##*/} "$@"
+status=$?
+[ "$left $moment" != '1 after' ] || kill -KILL $PPID
+exit $status
+`;
+
+/** Puts scripts in front of the tools, in dom0 alone. */
+export async function wrapTools(lab: Lab): Promise<void> {
+  const commands = [
+    `mount -t tmpfs tmpfs ${DIRECTORY}`,
+    `cd ${DIRECTORY}`,
+    `for tool in ${TOOLS.join(' ')}; do printf '%s' "$1" >$tool; chmod +x $tool; done`,
+    'echo 0 none >kill',
+  ];
+  await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n'), 'sh', SCRIPT]);
+}
+
+/**
+ * Repeats a command, that each time is killed at a further call of a tool, until it comes to its end.
+ * Gives how often it was killed.
+ */
+export async function killedAtEach(
+  lab: Lab,
+  moment: Moment,
+  command: () => Promise<{ readonly exitCode: number }>,
+): Promise<number> {
+  const arm = (call: number) =>
+    lab.dom0.namespace.run('tee', [`${DIRECTORY}/kill`], { input: `${call} ${moment}\n` });
+  for (let call = 1; ; call++) {
+    await arm(call);
+    const { exitCode } = await command();
+    await arm(0);
+    if (exitCode !== -1) return call - 1;
+  }
+}
