@@ -2,7 +2,6 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Guest } from '../lab/guest.ts';
-import type { Lab } from '../lab/lab.ts';
 import { saidReady } from '../lab/netns.ts';
 import { type Cost, measure } from './event-time.ts';
 
@@ -16,54 +15,55 @@ const FILTER = 'clean-traffic';
 
 const PATIENT = { timeout: 120_000 };
 
-/** libvirt's network filter (nwfilter) in a lab's dom0: libvirtd itself filters ports there. */
+/** libvirt's network filter (nwfilter) in a lab's dom0: libvirtd itself filters a guest's port there. */
 export class Nwfilter {
   #others = 0;
 
-  private constructor(readonly lab: Lab) {}
+  private constructor(
+    readonly guest: Guest,
+    /** What libvirt is told of the port. */
+    readonly binding: string,
+  ) {}
 
-  static async start(lab: Lab): Promise<Nwfilter> {
-    const { namespace } = lab.dom0;
+  /** @param guest on its bridge, by another's script. */
+  static async start(guest: Guest): Promise<Nwfilter> {
+    const { lab } = guest;
     const args = ['--pid', '--fork', '--kill-child', '--', OWN_LIBVIRTD, 'sh', '-c', 'echo ready; exec cat'];
-    await saidReady(namespace.spawn('unshare', args), 'libvirtd');
-    const nwfilter = new Nwfilter(lab);
+    await saidReady(lab.dom0.namespace.spawn('unshare', args), 'libvirtd');
+    const nwfilter = new Nwfilter(guest, await lab.writeFile(`${guest.name}.xml`, bindingOf(guest)));
     for (const file of await readdir(FILTERS)) await nwfilter.#virsh('nwfilter-define', join(FILTERS, file));
+    await nwfilter.#virsh('nwfilter-binding-create', nwfilter.binding);
     return nwfilter;
   }
 
-  /** Filters a guest's port, behind all that are there. */
-  async bind(guest: Guest): Promise<Cost> {
-    const file = await this.lab.writeFile(`${guest.name}.xml`, binding(guest));
-    return await measure(this.lab, virsh('nwfilter-binding-create', file));
-  }
-
-  async unbind({ device }: Guest): Promise<void> {
-    await this.#virsh('nwfilter-binding-delete', device);
+  /** Filters the port anew, behind all others; what the filtering costs. */
+  async rebind(): Promise<Cost> {
+    await this.#virsh('nwfilter-binding-delete', this.guest.device);
+    return await measure(this.guest.lab, virsh('nwfilter-binding-create', this.binding));
   }
 
   /**
-   * Repeats what libvirt writes for a port under other names until there are that many; libvirt would take
-   * seconds for each. The guest's own port is not filtered then.
+   * Repeats what libvirt wrote for the port under other names, until there are that many others before it;
+   * libvirt would take seconds for each.
    */
-  async growTo(others: number, guest: Guest): Promise<void> {
-    const { namespace } = this.lab.dom0;
-    await this.bind(guest);
-    const saved = await namespace.run('ebtables-save', []);
-    await this.unbind(guest);
-    const lines = saved.split('\n').filter((line) => line.includes(guest.device));
+  async growTo(others: number): Promise<void> {
+    const { device, lab } = this.guest;
+    const saved = await lab.dom0.namespace.run('ebtables-save', []);
+    const lines = saved.split('\n').filter((line) => line.includes(device));
     const names = Array.from({ length: others - this.#others }, (_, index) => `other${this.#others + index}`);
-    const written = (first: ':' | '-') =>
-      names.flatMap((name) =>
-        lines.filter((line) => line.startsWith(first)).map((line) => line.replaceAll(guest.device, name)),
-      );
-    const input = ['*nat', ...written(':'), ...written('-'), ''].join('\n');
-    await namespace.run('ebtables-restore', ['--noflush'], { ...PATIENT, input });
+    const renamed = (first: ':' | '-') => {
+      const own = lines.filter((line) => line.startsWith(first));
+      return names.flatMap((name) => own.map((line) => line.replaceAll(device, name)));
+    };
+    const input = ['*nat', ...renamed(':'), ...renamed('-'), ''].join('\n');
+    await lab.dom0.namespace.run('ebtables-restore', ['--noflush'], { ...PATIENT, input });
     this.#others = others;
+    await this.rebind();
   }
 
   async #virsh(...args: readonly string[]): Promise<void> {
     const [program = '', ...rest] = virsh(...args);
-    await this.lab.dom0.namespace.run(program, rest, PATIENT);
+    await this.guest.lab.dom0.namespace.run(program, rest, PATIENT);
   }
 }
 
@@ -72,7 +72,7 @@ function virsh(...args: readonly string[]): string[] {
 }
 
 /** As libvirt keeps it for a domain's port (src/conf/virnwfilterbindingdef.c). */
-function binding({ name, device, mac, vif: { domid }, addresses: { ip = '' } }: Guest): string {
+function bindingOf({ name, device, mac, vif: { domid }, addresses: { ip = '' } }: Guest): string {
   return `<filterbinding>
   <owner><name>${name}</name><uuid>00000000-0000-0000-0000-${`${domid}`.padStart(12, '0')}</uuid></owner>
   <portdev name='${device}'/>
