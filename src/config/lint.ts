@@ -36,28 +36,33 @@ export interface DomainText {
   readonly defaults: PolicyDefaults;
 }
 
-/** What is wrong with a host config; each finding stops every vif of the host. */
+/** What is wrong with a host config; each error stops every vif of the host. */
 export function lintHostConfig(file: string, text: string): Finding[] {
   const { value: config, findings } = collect(() => parseXlcfg(file, text));
-  const settings = [...(config?.settings.values() ?? [])];
-  const bad = settings.flatMap(
+  if (config === undefined) return findings;
+  const bad = [...config.settings.values()].flatMap(
     (setting) => collect(() => applySetting(DEFAULT_HOST_CONFIG, file, setting)).findings,
   );
-  return [...findings, ...bad];
+  return inOrder([...lintRepeated(config), ...bad]);
 }
 
 /** What is wrong with a domain's config, in the order of the file. */
 export function lintDomainConfig({ file, text, defaults }: DomainText): Finding[] {
   const { value: config, findings } = collect(() => parseXlcfg(file, text));
   if (config === undefined) return findings;
-  return [
+  return inOrder([
+    ...lintRepeated(config),
     ...lintShapes(config),
     ...lintLegacy(config),
     ...lintEntries(config),
     ...stringItems(config, 'vif').flatMap((spec) => lintSpec(file, spec)),
     ...lintVlans(config),
     ...lintAddressless(config, defaults),
-  ].sort((a, b) => a.line - b.line || a.column - b.column);
+  ]);
+}
+
+function inOrder(findings: readonly Finding[]): Finding[] {
+  return [...findings].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 /** Runs a reader, and makes a finding of its ConfigError. */
@@ -69,6 +74,13 @@ function collect<Value>(read: () => Value): { value?: Value; findings: Finding[]
     const { file, at = { line: 1, column: 1 }, problem, advice } = error;
     return { findings: [{ file, ...at, severity: 'error', message: problem, ...(advice && { advice }) }] };
   }
+}
+
+/** xl takes the last without a word. */
+function lintRepeated({ file, replaced }: XlConfig): Finding[] {
+  return replaced.map(({ name, at, by }) =>
+    warning(file, at, `setting "${name}" has no effect: line ${by.line} sets it again`, 'keep one of them'),
+  );
 }
 
 function lintShapes(config: XlConfig): Finding[] {

@@ -25,10 +25,19 @@ export interface XlSetting {
   readonly at: Position;
 }
 
+/** An assignment that has no effect, as a later one has the same name. */
+export interface XlReplaced {
+  readonly name: string;
+  readonly at: Position;
+  /** Where the later one stands. */
+  readonly by: Position;
+}
+
 export interface XlConfig {
   readonly file: string;
   /** By name; of several assignments the last one counts, as for xl. */
   readonly settings: ReadonlyMap<string, XlSetting>;
+  readonly replaced: readonly XlReplaced[];
   readonly comments: readonly Comment[];
 }
 
@@ -61,6 +70,7 @@ class Parser {
   readonly #file: string;
   readonly #lexer: XlcfgLexer;
   readonly #settings = new Map<string, { name: string; value: GrowingValue; at: Position }>();
+  readonly #replaced: XlReplaced[] = [];
   #token: Token;
 
   constructor(file: string, text: string) {
@@ -73,7 +83,8 @@ class Parser {
     while (this.#token.kind !== 'end') {
       if (!this.#accept('newline') && !this.#accept(';')) this.#assignment();
     }
-    return { file: this.#file, settings: this.#settings, comments: this.#lexer.comments };
+    const { comments } = this.#lexer;
+    return { file: this.#file, settings: this.#settings, replaced: this.#replaced, comments };
   }
 
   #assignment(): void {
@@ -81,8 +92,9 @@ class Parser {
     const appends = this.#accept('+=');
     if (!appends) this.#expect('=', `write ${name.source} = VALUE`);
     const value = this.#value();
-    const previous = appends ? this.#settings.get(name.source)?.value : undefined;
-    const whole = previous === undefined ? value : this.#append(previous, value, name);
+    const previous = this.#settings.get(name.source);
+    const whole = previous && appends ? this.#append(previous.value, value, name) : value;
+    if (previous && !appends) this.#replaced.push({ name: name.source, at: previous.at, by: name.at });
     this.#settings.set(name.source, { name: name.source, value: whole, at: name.at });
     const { kind } = this.#token;
     if (kind !== 'newline' && kind !== ';' && kind !== 'end') {

@@ -62,6 +62,14 @@ const cases: [text: string, findings: string[]][] = [
   ],
   ["vif = [ 'ip=' ]\nvifguard = 'mode=locked'", ['web.cfg:2:12 error: vifguard is a single value']],
   ["vif = [ 'ip=' ]\nvif_guard = [ '' ]", ['web.cfg:2:1 warning: setting "vif_guard" has no effect']],
+  [
+    "vif = [ 'ip=' ]\nname = 'a'; name = 'b'\nvif = []\nvif += [ 'ip=' ]\nvif = [ 'ip=' ]",
+    [
+      'web.cfg:1:1 warning: setting "vif" has no effect: line 3 sets it again',
+      'web.cfg:2:1 warning: setting "name" has no effect: line 2 sets it again',
+      'web.cfg:4:1 warning: setting "vif" has no effect: line 5 sets it again',
+    ],
+  ],
   ["vif = 'ip='", ['web.cfg:1:7 warning: vif is a single value, which xl takes for no vif at all']],
   ["vif = [ '' ]\n#ipv6=2001:db8::1", ['web.cfg:2:1 warning: #ipv6= is the form of 2008']],
   [
@@ -93,6 +101,17 @@ test('finds every bad setting of a host config', (t) => {
   );
   t.regex(findings[1]?.advice ?? '', /^did you mean "mode"\?/);
   t.deepEqual(lintHostConfig('conf', ''), []);
+});
+
+test('of a setting that a host config has twice, both lines are said', (t) => {
+  const findings = lintHostConfig('conf', 'backend = "nftables"\nmode = "x"\nbackend = "xtables"');
+  t.deepEqual(
+    findings.map(({ line, column, severity, message }) => [line, column, severity, message]),
+    [
+      [1, 1, 'warning', 'setting "backend" has no effect: line 3 sets it again'],
+      [2, 8, 'error', '"x" is none of locked, unlocked, disabled'],
+    ],
+  );
 });
 
 test('no text breaks it', (t) => {
