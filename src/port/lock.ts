@@ -1,9 +1,10 @@
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VifguardError } from '../errors.ts';
 import { systemCall } from '../netlink/syscall.ts';
+import { obstacleTo } from './obstacle.ts';
 
 export interface LockOptions {
   /** How long to wait for the lock, in milliseconds. */
@@ -43,8 +44,14 @@ async function openLockFile(path: string): Promise<FileHandle> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return await open(path, APPEND, 0o600);
   } catch (cause) {
-    throw new VifguardError(`cannot open the lock file ${path}; see that it can be written to`, { cause });
+    throw new VifguardError(`cannot open the lock file ${path}; ${await adviceFor(path)}`, { cause });
   }
+}
+
+async function adviceFor(path: string): Promise<string> {
+  const there = await lstat(path).catch(() => undefined);
+  const wrong = there?.isFile() === false ? path : obstacleTo(path);
+  return wrong === undefined ? 'see that it can be written to' : `move ${wrong} away`;
 }
 
 async function acquire(file: FileHandle, path: string, { timeoutMs }: LockOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import { existsSync, opendirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { VifguardError } from '../errors.ts';
+import { obstacleTo } from './obstacle.ts';
 import type { PortRecord } from './registry.ts';
 import { requirePortShape } from './registry-shape.ts';
 import { readJson } from './state-file.ts';
@@ -114,7 +115,8 @@ function listed<T>(path: string, list: () => T): T | undefined {
   try {
     return ifThere(list);
   } catch (cause) {
-    throw new VifguardError(`cannot list ${path}; move it away and run "vifguard host up"`, { cause });
+    const wrong = obstacleTo(path) ?? 'it';
+    throw new VifguardError(`cannot list ${path}; move ${wrong} away and run "vifguard host up"`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { VifguardError } from '../errors.ts';
+import { obstacleTo } from './obstacle.ts';
 
 /**
  * Reads what a file of the state directory holds; undefined when there is no such file.
@@ -12,7 +13,8 @@ export function readJson<T>(file: string, decode: (json: unknown) => T): T | und
     return decode(JSON.parse(readText(file)));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new VifguardError(`cannot read ${file}; move it away and run "vifguard host up"`, { cause });
+    const wrong = obstacleTo(file) ?? 'it';
+    throw new VifguardError(`cannot read ${file}; move ${wrong} away and run "vifguard host up"`, { cause });
   }
 }
 
@@ -35,9 +37,11 @@ export interface StagedFile {
 
 export function stageJson(file: string, value: unknown): StagedFile {
   const staged = `${file}.new`;
-  const discard = () => rmSync(staged, { force: true });
+  const discard = () => rmSync(staged, { force: true, recursive: true });
+  // Left by whoever was killed at it, or whatever it is: a pipe would make us wait.
+  discard();
   try {
-    writeFileSync(staged, JSON.stringify(value), { mode: 0o600 });
+    writeFileSync(staged, JSON.stringify(value), { mode: 0o600, flag: 'wx' });
   } catch (error) {
     discard();
     throw error;

@@ -26,8 +26,14 @@ export function writeRegistry(directory: string, registry: Registry): void {
     if (!isNothing) writeFiles(directory, registry);
     removeSingleFile(directory);
   } catch (cause) {
-    throw new VifguardError(`cannot write the registry in ${directory}`, { cause });
+    throw unwritable(directory, cause);
   }
+}
+
+function unwritable(directory: string, cause: unknown): VifguardError {
+  if (cause instanceof VifguardError) return cause;
+  const advice = 'see that there is room, and nothing in the way';
+  return new VifguardError(`cannot write the registry in ${directory}; ${advice}`, { cause });
 }
 
 /** Those of another registry, and what is left of any. */
@@ -100,8 +106,7 @@ export function rebuildIndex(directory: string, ports: Ports): void {
       removeIfEmpty(path);
     }
   } catch (cause) {
-    if (cause instanceof VifguardError) throw cause;
-    throw new VifguardError(`cannot write the registry in ${directory}`, { cause });
+    throw unwritable(directory, cause);
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -9,6 +9,7 @@ import { InputError, VifguardError } from '../../src/errors.ts';
 import { inspect } from '../../src/host/inspection.ts';
 import { refuseConflict } from '../../src/port/claims.ts';
 import { guardedHost } from '../../src/port/guarded-host.ts';
+import { withLock } from '../../src/port/lock.ts';
 import {
   EMPTY_REGISTRY,
   type HostRecord,
@@ -140,6 +141,73 @@ test('a pipe in the place of a file is no registry, and nobody waits for it', as
       { message: / run "vifguard host up"/ },
       file,
     );
+  }
+});
+
+/** What may stand in the place of a file or directory. */
+const OTHER_THINGS = {
+  'a file': (path: string) => writeFile(path, ''),
+  'a directory': (path: string) => mkdir(path),
+  'a pipe': (path: string) => execa('mkfifo', [path]),
+  'a link to nowhere': (path: string) => symlink('/nowhere/at/all', path),
+};
+
+test('what stands where a file is made under another name goes, and nobody waits for it', async (t) => {
+  for (const [what, put] of Object.entries(OTHER_THINGS)) {
+    for (const [file] of FILES.slice(0, 2)) {
+      const directory = await mkdtemp(join(tmpdir(), 'vifguard-registry-'));
+      t.teardown(() => rm(directory, { recursive: true }));
+      await mkdir(join(directory, 'ports'));
+      await put(join(directory, `${file}.new`));
+      writeRegistry(directory, REGISTRY);
+      t.deepEqual(readRegistry(directory).ports.get('vif1.0'), PORT, `${what} as ${file}.new`);
+    }
+  }
+});
+
+const DEEDS = {
+  read: async (directory: string) => use(readRegistry(directory)),
+  lock: (directory: string) => withLock(join(directory, 'lock'), { timeoutMs: 0 }, async () => {}),
+};
+
+/** A place in the state directory, what stands there, and who meets it. */
+const MISPLACED = [
+  ['', 'a file', 'read'],
+  ['', 'a file', 'lock'],
+  ['', 'a link to nowhere', 'lock'],
+  ['lock', 'a directory', 'lock'],
+  ['lock', 'a pipe', 'lock'],
+  ['ports', 'a file', 'read'],
+  ['index', 'a file', 'read'],
+] as const;
+
+for (const [place, what, deed] of MISPLACED) {
+  test(`${deed}: ${what} in the place of ${place || 'the state directory'} is what to move away`, async (t) => {
+    const parent = await mkdtemp(join(tmpdir(), 'vifguard-registry-'));
+    t.teardown(() => rm(parent, { recursive: true }));
+    const directory = join(parent, 'net-1');
+    writeRegistry(directory, REGISTRY);
+    const wrong = join(directory, place);
+    await rm(wrong, { recursive: true, force: true });
+    await OTHER_THINGS[what](wrong);
+    const error = await t.throwsAsync(() => DEEDS[deed](directory), { instanceOf: VifguardError });
+    t.regex(
+      error.message.replace(`${wrong}; move it away`, `x; move ${wrong} away`),
+      new RegExp(`; move ${wrong} away`),
+    );
+  });
+}
+
+test('where the registry cannot be written, what to look for is said once', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'vifguard-registry-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  for (const place of ['ports', 'index'].map((name) => join(directory, name))) {
+    await OTHER_THINGS['a link to nowhere'](place);
+    t.throws(() => writeRegistry(directory, REGISTRY), {
+      instanceOf: VifguardError,
+      message: /^cannot write the registry in \S+; see that there is room, and nothing in the way$/,
+    });
+    await rm(place);
   }
 });
 

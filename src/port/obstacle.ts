@@ -1,0 +1,15 @@
+import { lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isDirectory } from '../config/config-file.ts';
+
+/** What stands where a path needs a directory, and is none; undefined when its way is clear. */
+export function obstacleTo(path: string): string | undefined {
+  const parent = dirname(path);
+  if (parent === path) return undefined;
+  return obstacleTo(parent) ?? (isThere(parent) && !isDirectory(parent) ? parent : undefined);
+}
+
+/** A symbolic link that leads nowhere is there, too. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
