@@ -92,15 +92,23 @@ function framesOf(
   { hex, pcap }: ExplainOptions,
   { sender, receiver }: Ends,
 ): AsyncIterable<CapturedFrame> | readonly CapturedFrame[] {
-  const given = [words === '' ? undefined : words, hex, pcap].filter((source) => source !== undefined);
-  if (given.length !== 1) {
-    throw new InputError('which frame? Give it in words, or with --hex, or a file of frames with --pcap');
-  }
+  requireOne({ 'the words': words === '' ? undefined : words, '--hex': hex, '--pcap': pcap });
   if (pcap !== undefined) return readCaptureFile(pcap);
   const macOf = (end: Ends[keyof Ends]) => (typeof end === 'string' ? NEIGHBOR_MAC : end.policy.mac);
   const macs = { source: macOf(sender), destination: macOf(receiver) };
   const octets = hex === undefined ? frameFromWords(words, macs) : parseHex(hex);
   return [{ octets, length: octets.length }];
+}
+
+/** @param sources of a frame, by what they are called. @throws InputError */
+function requireOne(sources: Readonly<Record<string, string | undefined>>): void {
+  const given = Object.keys(sources).filter((name) => sources[name] !== undefined);
+  if (given.length === 1) return;
+  throw new InputError(
+    given.length === 0
+      ? 'which frame? Give it in words, or with --hex, or a file of frames with --pcap'
+      : `which frame, ${given.map((name) => `that of ${name}`).join(' or ')}? Give one of them`,
+  );
 }
 
 /** @throws InputError */

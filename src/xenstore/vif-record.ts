@@ -56,6 +56,11 @@ const KEYS = {
   hotplugError: 'hotplug-error',
 } as const;
 
+/** Whether it was taken out of xenstore: nothing of it is there. */
+export function isGone(record: VifRecord): boolean {
+  return (Object.keys(KEYS) as (keyof typeof KEYS)[]).every((name) => record[name] === undefined);
+}
+
 /**
  * Reads `backend/vif/1/0` (relative, as libxl passes it in XENBUS_PATH) or
  * `/local/domain/0/backend/vif/1/0`.

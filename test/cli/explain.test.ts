@@ -314,7 +314,14 @@ test('a frame that the capture has cut short is judged by its whole length, and 
 const WRONG: readonly (readonly [args: readonly string[], message: RegExp])[] = [
   [[], /^vifguard: which VIF\? Name a port or domain, or a file with --config/],
   [['--config', 'FILE'], /^vifguard: which frame\? Give it in words, or with --hex, or a file/],
-  [['--config', 'FILE', '--hex', 'ff', RA], /^vifguard: which frame\?/],
+  [
+    ['--config', 'FILE', '--hex', 'ff', RA],
+    /^vifguard: which frame, that of the words or that of --hex\? Give one of them/,
+  ],
+  [
+    ['--config', 'FILE', '--hex', 'ff', '--pcap', 'x'],
+    /^vifguard: which frame, that of --hex or that of --pcap\?/,
+  ],
   [['--config', 'FILE', '--hex', 'abc'], /^vifguard: --hex "abc" is not octets in hex/],
   [['--config', 'FILE', '--vif', '1', RA], /web1\.cfg: there is no vif 1; they count from 0, and it has 1/],
   [['--config', 'FILE', '--vif', 'one', RA], /^vifguard: --vif "one" is not a vif's number/],
