@@ -83,8 +83,26 @@ function ofSender(policy: GuardPolicy, frame: Frame, receiver: Way['receiver']):
     ...withVirtualRouter(policy, frame),
     ...(['dhcp-server', 'router'] as const)
       .filter((role) => !policy.roles.includes(role))
-      .map((role, index) => added('sender', 'role', role, SMALL + index, (p) => withRole(p, role))),
-    ...(policy.dhcp ? [] : [set('sender', 'dhcp', 'on', SMALL, (p) => ({ ...p, dhcp: true }))]),
+      .map((role, index) =>
+        adding({
+          side: 'sender',
+          key: 'role',
+          value: role,
+          cost: SMALL + index,
+          apply: (p) => withRole(p, role),
+        }),
+      ),
+    ...(policy.dhcp
+      ? []
+      : [
+          setting({
+            side: 'sender',
+            key: 'dhcp',
+            value: 'on',
+            cost: SMALL,
+            apply: (p) => ({ ...p, dhcp: true }),
+          }),
+        ]),
     ...withLinkLocal('sender', policy),
     ...common('sender', policy),
   ];
@@ -93,7 +111,13 @@ function ofSender(policy: GuardPolicy, frame: Frame, receiver: Way['receiver']):
   return [
     ...own,
     ...levels.map((dom0) =>
-      set('sender', 'dom0', dom0, dom0 === 'icmp' ? SMALL : LARGE, (p) => ({ ...p, dom0 })),
+      setting({
+        side: 'sender',
+        key: 'dom0',
+        value: dom0,
+        cost: dom0 === 'icmp' ? SMALL : LARGE,
+        apply: (p) => ({ ...p, dom0 }),
+      }),
     ),
   ];
 }
@@ -111,16 +135,42 @@ function ofReceiver(policy: GuardPolicy, frame: Frame): readonly Candidate[] {
 function common(side: Side, policy: GuardPolicy): readonly Candidate[] {
   const changes: Candidate[] = [];
   if (policy.peers === 'isolated') {
-    changes.push(set(side, 'peers', 'open', SMALL + 1, (p) => ({ ...p, peers: 'open' })));
+    changes.push(
+      setting({
+        side,
+        key: 'peers',
+        value: 'open',
+        cost: SMALL + 1,
+        apply: (p) => ({ ...p, peers: 'open' }),
+      }),
+    );
   }
   if (policy.ipv4 !== 'any' || policy.ipv6 !== 'any') {
-    changes.push(set(side, 'ip', 'any', LARGE, (p) => ({ ...p, ipv4: 'any', ipv6: 'any' })));
+    changes.push(
+      setting({
+        side,
+        key: 'ip',
+        value: 'any',
+        cost: LARGE,
+        apply: (p) => ({ ...p, ipv4: 'any', ipv6: 'any' }),
+      }),
+    );
   }
   if (policy.mode === 'disabled') {
-    changes.push(set(side, 'mode', 'locked', SMALL, (p) => ({ ...p, mode: 'locked' })));
+    changes.push(
+      setting({ side, key: 'mode', value: 'locked', cost: SMALL, apply: (p) => ({ ...p, mode: 'locked' }) }),
+    );
   }
   if (policy.mode !== 'unlocked') {
-    changes.push(set(side, 'mode', 'unlocked', EVERYTHING, (p) => ({ ...p, mode: 'unlocked' })));
+    changes.push(
+      setting({
+        side,
+        key: 'mode',
+        value: 'unlocked',
+        cost: EVERYTHING,
+        apply: (p) => ({ ...p, mode: 'unlocked' }),
+      }),
+    );
   }
   return changes;
 }
@@ -159,17 +209,21 @@ function withAddress(side: Side, policy: GuardPolicy, address: IpPrefix): readon
   const isDerived = family === 6 && address.bits === eui64LinkLocal(policy.mac).bits;
   // Its EUI-64 address is the guest's as soon as it has any IPv6 address: one that is listed is better.
   return [
-    added(side, 'ip', text, isDerived ? SMALL + 2 : SMALL, (p) => ({
-      ...p,
-      [key]: p[key] === 'any' ? 'any' : [...p[key], address],
-    })),
+    adding({
+      side,
+      key: 'ip',
+      value: text,
+      cost: isDerived ? SMALL + 2 : SMALL,
+      apply: (p) => ({ ...p, [key]: p[key] === 'any' ? 'any' : [...p[key], address] }),
+    }),
   ];
 }
 
 function withMac(side: Side, policy: GuardPolicy, text: string): readonly Candidate[] {
   const mac = readable(() => parseMac(text));
   if (mac === undefined || macsOf(policy).includes(mac)) return [];
-  return [added(side, 'mac', mac, SMALL, (p) => ({ ...p, extraMacs: [...p.extraMacs, mac] }))];
+  const apply = (p: GuardPolicy) => ({ ...p, extraMacs: [...p.extraMacs, mac] });
+  return [adding({ side, key: 'mac', value: mac, cost: SMALL, apply })];
 }
 
 /** The virtual MACs (RFC 5798 section 7.3). */
@@ -185,7 +239,7 @@ function withVirtualRouter(policy: GuardPolicy, frame: Frame): readonly Candidat
     ...withRole(p, 'vrrp'),
     extraMacs: [...p.extraMacs, ...macs.filter((mac) => !macsOf(policy).includes(mac))],
   });
-  return [added('sender', 'vrrp', `${id} ADDRESS`, SMALL - 1, apply)];
+  return [adding({ side: 'sender', key: 'vrrp', value: `${id} ADDRESS`, cost: SMALL - 1, apply })];
 }
 
 function withRole(policy: GuardPolicy, role: GuardPolicy['roles'][number]): GuardPolicy {
@@ -196,25 +250,24 @@ function withLinkLocal(side: Side, policy: GuardPolicy): readonly Candidate[] {
   if (!hasFamily(policy, 6)) return [];
   const wider = { listed: ['eui64', 'any'], eui64: ['any'], any: [] } as const;
   return wider[policy.linkLocal].map((linkLocal) =>
-    set(side, 'link-local', linkLocal, linkLocal === 'any' ? SMALL + 3 : SMALL - 1, (p) => ({
-      ...p,
-      linkLocal,
-    })),
+    setting({
+      side,
+      key: 'link-local',
+      value: linkLocal,
+      cost: linkLocal === 'any' ? SMALL + 3 : SMALL - 1,
+      apply: (p) => ({ ...p, linkLocal }),
+    }),
   );
 }
 
-function set(
-  side: Side,
-  key: Change['key'],
-  value: string,
-  cost: number,
-  apply: Candidate['apply'],
-): Candidate {
-  return { side, key, value, adds: false, cost, apply };
+/** The value takes the place of the key's. */
+function setting(change: Omit<Candidate, 'adds'>): Candidate {
+  return { ...change, adds: false };
 }
 
-function added(...change: Parameters<typeof set>): Candidate {
-  return { ...set(...change), adds: true };
+/** The value comes to the key's. */
+function adding(change: Omit<Candidate, 'adds'>): Candidate {
+  return { ...change, adds: true };
 }
 
 function readable<Value>(read: () => Value): Value | undefined {

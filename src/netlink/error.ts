@@ -50,6 +50,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENODEV: 'the interface is gone',
   EOPNOTSUPP: 'this kernel or interface cannot do it',
   EPERM: 'run as root (CAP_NET_ADMIN)',
+  EXFULL: 'its bridge has 1023 ports, as many as a bridge can have; give the guest another',
   ETIMEDOUT: 'the kernel did not answer in time; is the host overloaded?',
 };
 
@@ -58,6 +59,8 @@ const ERRNO_NAMES = new Map<number, string>([
   // Two names share a number; these are the ones the kernel uses.
   [constants.errno.EAGAIN, 'EAGAIN'],
   [constants.errno.EOPNOTSUPP, 'EOPNOTSUPP'],
+  // Node does not know it (asm-generic/errno.h); a full bridge's (br_if.c).
+  [54, 'EXFULL'],
 ]);
 
 /** The name of a positive error number: `ENODEV` for 19, `errno 524` for one without a name. */

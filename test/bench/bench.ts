@@ -47,11 +47,17 @@ function compare(
   label: Pick<Comparison, 'what' | 'guests' | 'unit'>,
   rounds: readonly { readonly peer: number; readonly ours: number }[],
 ): Comparison {
-  return {
+  const comparison = {
     ...label,
     peer: summarize(rounds.map(({ peer }) => peer)),
     ours: summarize(rounds.map(({ ours }) => ours)),
   };
+  console.error(`${label.what}, ${label.guests} guests: ${ratio(comparison)}`);
+  return comparison;
+}
+
+function ratio({ peer, ours }: Pick<Comparison, 'peer' | 'ours'>): string {
+  return (ours.median / peer.median).toFixed(2);
 }
 
 async function repeat<T>(times: number, run: () => Promise<T>): Promise<T[]> {
@@ -206,11 +212,9 @@ async function report(results: readonly Comparison[]): Promise<void> {
     colAligns: ['left', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   });
-  for (const { what, guests, unit, peer, ours } of [...results].sort((a, b) =>
-    a.unit.localeCompare(b.unit),
-  )) {
-    const ratio = (ours.median / peer.median).toFixed(2);
-    table.push([what, guests, `${show(peer)} ${unit}`, `${show(ours)} ${unit}`, ratio]);
+  for (const comparison of [...results].sort((a, b) => a.unit.localeCompare(b.unit))) {
+    const { what, guests, unit, peer, ours } = comparison;
+    table.push([what, guests, `${show(peer)} ${unit}`, `${show(ours)} ${unit}`, ratio(comparison)]);
   }
   console.log(table.toString());
   console.log(

@@ -13,6 +13,9 @@ import { Namespace } from '../lab/netns.ts';
 /** How many scripts run at a time. */
 const PARALLEL = 4;
 
+/** How many of them share a bridge, which can have 1023 ports. */
+const PER_BRIDGE = 1000;
+
 /** Guests that only have to be there: device, store, config and the script's work are as everybody's. */
 export class Crowd {
   readonly #vifs: Vif[] = [];
@@ -32,11 +35,11 @@ export class Crowd {
     const { lab, namespace } = this;
     const first = this.#vifs.length + 1;
     const vifs = Array.from({ length: size - this.#vifs.length }, (_, index) => crowdVif(first + index));
-    this.#vifs.push(...vifs);
     await Promise.all(vifs.map((vif) => writeDomainConfig(lab, vif)));
     const nodes = vifs.map((vif) => ({ ...domainNodes(vif), ...vifNodes(vif, lab.script) }));
     await lab.store.write(Object.assign({}, ...nodes));
     await lab.dom0.namespace.ip(
+      ...this.#bridgesOf(vifs).flatMap((name) => [`link add ${name} type bridge`, `link set ${name} up`]),
       ...vifs.map(
         (vif) =>
           `link add ${deviceName(vif)} address fe:ff:ff:ff:ff:ff type veth peer name eth${vif.domid} netns ${namespace.pid}`,
@@ -47,6 +50,14 @@ export class Crowd {
       for (const vif of waiting) await online(lab, vif);
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));
+    this.#vifs.push(...vifs);
+  }
+
+  /** Those that are not there yet. */
+  #bridgesOf(vifs: readonly Vif[]): readonly string[] {
+    const names = new Set(vifs.map(({ bridge }) => bridge));
+    const there = new Set(this.#vifs.map(({ bridge }) => bridge)).add(crowdBridge(1));
+    return [...names].filter((name) => !there.has(name));
   }
 
   async stop(): Promise<void> {
@@ -58,6 +69,11 @@ export class Crowd {
 const NETWORKS = ['198.51.100', '203.0.113'];
 const HOSTS = 254;
 
+/** The first is the lab's own. */
+function crowdBridge(domid: number): string {
+  return `xenbr${Math.floor((domid - 1) / PER_BRIDGE)}`;
+}
+
 function crowdVif(domid: number): Vif {
   const network = NETWORKS[Math.floor((domid - 1) / HOSTS)];
   const ipv4 = network === undefined ? [] : [`${network}.${((domid - 1) % HOSTS) + 1}`];
@@ -67,7 +83,7 @@ function crowdVif(domid: number): Vif {
     handle: 0,
     name: `crowd${domid}`,
     mac: `00:16:3e:ff:${octets.join(':')}`,
-    bridge: 'xenbr0',
+    bridge: crowdBridge(domid),
     ip: [...ipv4, `2001:db8:0:ffff::1:${domid.toString(16)}`].join(' '),
     type: 'vif',
   };

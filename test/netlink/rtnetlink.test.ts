@@ -420,6 +420,23 @@ test('an error names the operation, the interface, the error number and the kern
   t.is(noBridge.errno, 'ENODEV');
 });
 
+test('a bridge that is full is named so', async (t) => {
+  const own = await Namespace.open();
+  t.teardown(() => own.close());
+  const pairs = Array.from({ length: 512 }, (_, i) => [
+    `link add left${i} type veth peer name right${i}`,
+    `link set left${i} master full`,
+    ...(i === 0 ? [] : [`link set right${i} master full`]),
+  ]);
+  await own.run('ip -batch -', ['link add full type bridge', ...pairs.flat()].join('\n'));
+  const [full, last] = await Promise.all(['full', 'right0'].map((name) => own.rtnetlink.link(name)));
+  const error = await failure(t, own.rtnetlink.setLink(last?.index ?? 0, { master: full?.index ?? 0 }));
+  t.is(
+    error.message,
+    'cannot change link right0: EXFULL; its bridge has 1023 ports, as many as a bridge can have; give the guest another',
+  );
+});
+
 test('a value that does not fit is refused before the kernel sees it', async (t) => {
   const { veth } = await bridgeAndVeth();
   const set = (change: Parameters<typeof namespace.rtnetlink.setLink>[1]) =>

@@ -1,5 +1,5 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
-import { DROP_LOG_GROUP, DROP_LOG_LIMIT, dropLogPrefix } from '../drop-log.ts';
+import { DROP_LOG_GROUP, DROP_LOG_LIMIT, type DropWay, dropLogPrefix } from '../drop-log.ts';
 import {
   type Chain,
   dropChain,
@@ -8,7 +8,6 @@ import {
   quoted,
   type SetDeclaration,
   type Table,
-  type Way,
 } from './table.ts';
 
 /** The end of the way of an IPv6 frame from a guest. */
@@ -61,7 +60,7 @@ const REASON_NAMES = Object.keys(REASONS) as Reason[];
 function hooks(): (readonly [string, Chain])[] {
   const chain = (hook: string, priority: number, rules: readonly string[]) =>
     [hook, { hook: `type filter hook ${hook} priority ${priority}; policy accept;`, rules }] as const;
-  const unfiltered = (way: Way) => `${PORT_NAME[way]} @guests goto ${dropChain(way, 'unfiltered')}`;
+  const unfiltered = (way: DropWay) => `${PORT_NAME[way]} @guests goto ${dropChain(way, 'unfiltered')}`;
   const toGuest = ['oifname vmap @to-guest', unfiltered('to')];
   return [
     chain('prerouting', -300, ['iifname vmap @from-guest', unfiltered('from')]),
@@ -103,7 +102,7 @@ function acceptIpv6(): Chain {
 const LOG_LIMIT = `limit rate ${DROP_LOG_LIMIT.perSecond}/second burst ${DROP_LOG_LIMIT.burst} packets`;
 
 /** Each port has a counter in the set of the reason, and a limit of what is logged of it. */
-function dropChains(way: Way): (readonly [string, Chain])[] {
+function dropChains(way: DropWay): (readonly [string, Chain])[] {
   return REASON_NAMES.map((reason) => {
     const name = dropChain(way, reason);
     const log = `log prefix "${dropLogPrefix(way, reason)}" group ${DROP_LOG_GROUP}`;
@@ -111,7 +110,7 @@ function dropChains(way: Way): (readonly [string, Chain])[] {
   });
 }
 
-function counters(way: Way): (readonly [string, SetDeclaration])[] {
+function counters(way: DropWay): (readonly [string, SetDeclaration])[] {
   const body = `typeof ${PORT_NAME[way]}; size 65535; flags dynamic`;
   return REASON_NAMES.map((reason) => [dropChain(way, reason), { kind: 'set', body }]);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
 import { type Guard, guardOf, provenanceOf } from '../../rules/guard.ts';
 import { accept, type Match, type RuleSet, type Stage } from '../../rules/rule.ts';
+import type { DropWay } from '../drop-log.ts';
 import { ACCEPT_IPV6 } from './base-chains.ts';
 import { type Family, WELL_FORMED_IPV4 } from './match.ts';
 import { type Place, renderStage } from './stage-chains.ts';
@@ -13,7 +14,6 @@ import {
   mergeTables,
   quoted,
   type Table,
-  type Way,
 } from './table.ts';
 
 /**
@@ -76,8 +76,8 @@ function judgesDom0({ toDom0 }: RuleSet): boolean {
 }
 
 function modeTable(mode: 'unlocked' | 'disabled'): Table {
-  const rule = (way: Way) => (mode === 'unlocked' ? 'accept' : `goto ${dropChain(way, 'disabled')}`);
-  const chain = (way: Way) => [`${CLASS}/${way}`, { rules: [rule(way)] }] as const;
+  const rule = (way: DropWay) => (mode === 'unlocked' ? 'accept' : `goto ${dropChain(way, 'disabled')}`);
+  const chain = (way: DropWay) => [`${CLASS}/${way}`, { rules: [rule(way)] }] as const;
   return { chains: new Map([chain('from'), chain('to')]), sets: new Map(), elements: new Map() };
 }
 
@@ -96,7 +96,7 @@ const FAMILIES: readonly (readonly [Family, string])[] = [
 ];
 
 interface WayStages {
-  readonly way: Way;
+  readonly way: DropWay;
   readonly port: string;
   readonly shortCuts: readonly Match[];
   readonly stages: { readonly [key in 'link' | Family]: readonly Stage[] };

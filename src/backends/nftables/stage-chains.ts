@@ -1,4 +1,5 @@
 import type { Stage, Verdict } from '../../rules/rule.ts';
+import type { DropWay } from '../drop-log.ts';
 import type { Family, Term } from './match.ts';
 import { groupRules, type RuleGroup } from './rule-groups.ts';
 import {
@@ -9,12 +10,11 @@ import {
   quoted,
   type SetDeclaration,
   type Table,
-  type Way,
 } from './table.ts';
 
 /** Where a stage stands. */
 export interface Place {
-  readonly way: Way;
+  readonly way: DropWay;
   /** The name of the stage's chain, if it needs one, and the beginning of its sets' names. */
   readonly name: string;
   readonly port: string;

@@ -46,14 +46,11 @@ export function mergeElements(parts: readonly Elements[]): Elements {
   return merged;
 }
 
-/** The two ways of a frame: from the guest, and to it. */
-export type Way = DropWay;
-
 /** What holds the guest's port on each way. */
-export const PORT_NAME: Readonly<Record<Way, string>> = { from: 'iifname', to: 'oifname' };
+export const PORT_NAME: Readonly<Record<DropWay, string>> = { from: 'iifname', to: 'oifname' };
 
 /** The chain that drops for one reason, and the set of its counters by port. */
-export function dropChain(way: Way, reason: Reason): string {
+export function dropChain(way: DropWay, reason: Reason): string {
   return `drop/${way}/${reason}`;
 }
 
