@@ -33,11 +33,15 @@ export const MULTICAST_IPV4 = parsePrefix('224.0.0.0/4');
 export const MULTICAST_IPV6 = parsePrefix('ff00::/8');
 export const BROADCAST_IPV4 = parsePrefix('255.255.255.255');
 
-/** Sources that no host may use, even one that may use any address (RFC 1122 section 3.2.1.3, RFC 4291). */
+/**
+ * Sources that no host may use, even one that may use any address (RFC 1122 section 3.2.1.3, RFC 4291): to
+ * many a server ::ffff:127.0.0.1 is 127.0.0.1.
+ */
 export const NEVER_A_SOURCE: readonly IpPrefix[] = [
   MULTICAST_IPV4,
   BROADCAST_IPV4,
   parsePrefix('127.0.0.0/8'),
   MULTICAST_IPV6,
   parsePrefix('::1'),
+  parsePrefix('::ffff:0:0/96'),
 ];
