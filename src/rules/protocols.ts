@@ -1,5 +1,5 @@
 import { type IpPrefix, parsePrefix } from '../address/ip.ts';
-import type { Range } from './rule.ts';
+import type { Match, Range } from './rule.ts';
 
 /** Protocol numbers (IANA) that the rules name. */
 export const PROTOCOL = { icmp: 1, igmp: 2, tcp: 6, udp: 17, ah: 51, icmpv6: 58, vrrp: 112 } as const;
@@ -19,6 +19,9 @@ export const ICMPV6 = {
 } as const;
 
 export const only = (value: number): Range => [value, value];
+
+/** A DHCP answer behind IPv4 options that look like its UDP header: to all others it has the ports behind them. */
+export const DISGUISED_DHCP_ANSWER: Match = { protocol: PROTOCOL.udp, plainDestinationPort: only(68) };
 
 /** Both halves of the port space: together they say "the ports are there". */
 export const ANY_PORT: readonly Range[] = [
