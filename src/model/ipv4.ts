@@ -7,18 +7,21 @@ export interface Ipv4 {
   readonly source: bigint;
   readonly destination: bigint;
   readonly protocol: number;
+  /** Where a header without options would have it; absent in later fragments, and when nobody looks there. */
+  readonly plainDestinationPort: number | undefined;
   /** Absent in later fragments, and when the packet is too short for it. */
   readonly upper: UpperLayer | undefined;
 }
 
 const FRAGMENT_OFFSET = 0x1fff;
 const SHORTEST_HEADER = 20;
+const PLAIN_DESTINATION_PORT = SHORTEST_HEADER + 2;
 
 /**
  * Undefined when it is too short, or malformed for one who looks. Where version and lengths are believed
  * (ebt_ip.c), a header that is wrong in these is no packet to any receiver.
  */
-export function parseIpv4(packet: Octets, { checksHeaders }: Reading): Ipv4 | undefined {
+export function parseIpv4(packet: Octets, { checksHeaders, findsPlainPorts }: Reading): Ipv4 | undefined {
   const versionAndLength = readU8(packet, 0);
   const fragment = readU16(packet, 6);
   const protocol = readU8(packet, 9);
@@ -36,7 +39,9 @@ export function parseIpv4(packet: Octets, { checksHeaders }: Reading): Ipv4 | un
   if (checksHeaders && isMalformed(packet)) return undefined;
   const isLater = (fragment & FRAGMENT_OFFSET) !== 0;
   const upper = isLater ? undefined : parseUpperLayer(packet, (versionAndLength & 15) * 4);
-  return { source, destination, protocol, upper };
+  const plainDestinationPort =
+    isLater || !findsPlainPorts ? undefined : readU16(packet, PLAIN_DESTINATION_PORT);
+  return { source, destination, protocol, plainDestinationPort, upper };
 }
 
 /** nft_set_pktinfo_ipv4_validate in include/net/netfilter/nf_tables_ipv4.h. */

@@ -48,6 +48,7 @@ function isPacket(match: Match, { ipv4, ipv6 }: Frame): boolean {
   const outside = [match.sourcePortNot, match.destinationPortNot];
   const asksForIp = [
     ...[source, destination, protocol, sourcePort, destinationPort, type, match.fragmented],
+    ...[match.plainDestinationPort, match.plainDestinationPortNot],
     ...outside,
   ];
   const asksForNd = match.nd !== undefined || match.ndTarget !== undefined;
@@ -62,6 +63,8 @@ function isIpv4(ipv4: Ipv4, match: Match): boolean {
     is(match.destination, (prefix) => isWithin(4, ipv4.destination, prefix)) &&
     is(match.protocol, (protocol) => ipv4.protocol === protocol) &&
     isUpperLayer(ipv4.upper, match) &&
+    is(match.plainDestinationPort, (range) => isInRange(ipv4.plainDestinationPort, range)) &&
+    is(match.plainDestinationPortNot, (range) => !isInRange(ipv4.plainDestinationPort, range)) &&
     match.fragmented === undefined &&
     match.nd === undefined &&
     match.ndTarget === undefined

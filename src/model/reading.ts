@@ -15,6 +15,8 @@ export interface Reading {
    * no IPv4, and an IPv6 packet as one without upper layer.
    */
   readonly checksHeaders: boolean;
+  /** Whether a port is looked for where a header without options would have it, too. */
+  readonly findsPlainPorts: boolean;
   /** Whether what an Authentication Header protects is in sight. */
   readonly looksBehindAuthentication: boolean;
 }
@@ -24,12 +26,14 @@ export const READINGS: Readonly<Record<BackendName, Reading>> = {
   xtables: {
     bridgeNetfilter: true,
     checksHeaders: false,
+    findsPlainPorts: false,
     looksBehindAuthentication: true,
   },
   /** include/net/netfilter/nf_tables_ipv4.h and nf_tables_ipv6.h, ipv6_find_hdr. */
   nftables: {
     bridgeNetfilter: false,
     checksHeaders: true,
+    findsPlainPorts: true,
     looksBehindAuthentication: false,
   },
 };

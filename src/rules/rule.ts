@@ -43,6 +43,13 @@ export interface Match {
   /** Ports outside of a range; that of a packet without ports is not. */
   readonly sourcePortNot?: Range;
   readonly destinationPortNot?: Range;
+  /**
+   * The port, or not it, that stands where the destination port of an IPv4 packet without options would be.
+   * A DHCP client that reads raw packets may look for it there whatever the header's length (systemd-networkd's
+   * dhcp_packet_verify_headers); ebtables cannot.
+   */
+  readonly plainDestinationPort?: Range;
+  readonly plainDestinationPortNot?: Range;
   /** ICMP, ICMPv6 or IGMP type, as `protocol` says. */
   readonly type?: Range;
   /** An IPv6 Fragment header is present. */

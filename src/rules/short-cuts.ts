@@ -60,7 +60,9 @@ function fewOf(addresses: AddressSet): readonly IpPrefix[] {
  * to the highest. The ports have to be there, for there is no upper layer without (RFC 7112).
  */
 function unrestricted(protocol: number, rules: readonly Rule[]): readonly Match[] {
-  const about = rules.filter(({ match, verdict }) => verdict !== 'pass' && mayBe(match, protocol));
+  const dropped = rules.filter(({ match, verdict }) => verdict !== 'pass' && mayBe(match, protocol));
+  const plain = dropped.flatMap(({ match }) => [match.plainDestinationPort ?? []].flat());
+  const about = dropped.filter(({ match }) => match.plainDestinationPort === undefined);
   const ports = about.map(({ match }) => match.destinationPort ?? match.sourcePort);
   if (ports.includes(undefined)) return [];
   const destinations = about.flatMap(({ match }) => [match.destinationPort ?? []].flat());
@@ -72,6 +74,7 @@ function unrestricted(protocol: number, rules: readonly Rule[]): readonly Match[
       protocol,
       ...(sources.length === 0 ? {} : { sourcePortNot: hull(sources) }),
       destinationPortNot: destinations.length === 0 ? only(0) : hull(destinations),
+      ...(plain.length === 0 ? {} : { plainDestinationPortNot: hull(plain) }),
     },
   ];
 }

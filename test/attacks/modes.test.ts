@@ -73,7 +73,9 @@ test('ip=any: every address, but still no other MAC, link-local address or role'
   await expectDrops(t, cast, [
     ...macSpoofing,
     ...IPV4_SOURCES.filter(({ name }) => /from (a group|loopback|broadcast)$/.test(name)),
-    ...IPV6_SOURCES.filter(({ name }) => /from (a group|loopback|.*link-local.*)$/.test(name)),
+    ...IPV6_SOURCES.filter(({ name }) =>
+      /from (a group|loopback|an IPv4-mapped address|.*link-local.*)$/.test(name),
+    ),
     ...PLAIN_IPV4_SPEAKERS,
     ...PLAIN_IPV6_SPEAKERS,
     ...ofReason('nd-malformed', ND_ATTACKS),

@@ -141,6 +141,12 @@ function ipParts(match: Match, family: 'ipv4' | 'ipv6'): readonly Part[] {
     ...(match.sourcePort === undefined || match.destinationPort !== undefined ? [] : ['th dport 0-65535']),
     ...(match.sourcePortNot === undefined ? [] : [`th sport != ${rangeText(match.sourcePortNot)}`]),
     ...(match.destinationPortNot === undefined ? [] : [`th dport != ${rangeText(match.destinationPortNot)}`]),
+    ...(match.plainDestinationPort === undefined
+      ? []
+      : [{ field: PLAIN_DESTINATION_PORT, ranges: [match.plainDestinationPort] }]),
+    ...(match.plainDestinationPortNot === undefined
+      ? []
+      : [`${PLAIN_DESTINATION_PORT} != ${rangeText(match.plainDestinationPortNot)}`]),
     // The same of a type: ebtables wants the checksum to be there, too.
     ...(match.type === undefined
       ? []
@@ -154,12 +160,15 @@ function ipParts(match: Match, family: 'ipv4' | 'ipv6'): readonly Part[] {
   ];
 }
 
+/** Behind 20 octets of IPv4 and the source port. */
+const PLAIN_DESTINATION_PORT = '@nh,176,16';
+
 /** nft looks for ports and types in later fragments, too, where data is. */
 const FIRST_OF_FRAGMENTS = 'ip frag-off & 0x1fff == 0';
 
 function readsUpperLayer(match: Match): boolean {
   const ports = [match.sourcePort, match.destinationPort, match.sourcePortNot, match.destinationPortNot];
-  return [...ports, match.type].some((field) => field !== undefined);
+  return [...ports, match.plainDestinationPort, match.type].some((field) => field !== undefined);
 }
 
 /**

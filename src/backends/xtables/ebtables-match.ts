@@ -40,6 +40,11 @@ export function ebtablesMatch(match: Match, context?: 'arp' | 'ipv4' | 'ipv6'): 
   ].join(' ');
 }
 
+/** What ebtables cannot match although the rules ask for it: the guard goes without these rules. */
+export function isBeyondEbtables({ plainDestinationPort }: Match): boolean {
+  return plainDestinationPort !== undefined;
+}
+
 /** The frames that do not have one source MAC: every frame has a MAC. Undefined for any other match. */
 export function ebtablesUnless(match: Match): string | undefined {
   const { etherSource, ...others } = match;

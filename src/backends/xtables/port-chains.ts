@@ -4,7 +4,7 @@ import { type Guard, guardOf } from '../../rules/guard.ts';
 import type { Match, Rule, RuleSet, Stage } from '../../rules/rule.ts';
 import { restrictsDom0 } from '../../rules/to-dom0.ts';
 import { type Chains, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
-import { ebtablesMatch, ebtablesUnless } from './ebtables-match.ts';
+import { ebtablesMatch, ebtablesUnless, isBeyondEbtables } from './ebtables-match.ts';
 import { ip6tablesMatch } from './ip6tables-match.ts';
 import { addMarks, bits, GRANT, hex, MARK, marked, provenanceMarks } from './marks.ts';
 import { markedDrops } from './shared-stages.ts';
@@ -159,8 +159,12 @@ function renderOwn(way: Direction, stage: Stage, { family, short, pass }: OwnPla
   });
 }
 
-/** ebtables finds no protocol but 44 in a later fragment: rules about another one need not be kept from it. */
-function withoutNeedless(stage: Stage): Stage {
+/**
+ * Without rules that ebtables has no words for. It finds no protocol but 44 in a later fragment, too: rules about
+ * another one need not be kept from it.
+ */
+function withoutNeedless(all: Stage): Stage {
+  const stage = { ...all, rules: all.rules.filter(({ match }) => !isBeyondEbtables(match)) };
   const isKept = ({ match, verdict }: Rule) => match.protocol !== 'later-fragment' || verdict !== 'pass';
   const rules = stage.rules.filter(isKept);
   const others = rules.every(({ match }) => typeof match.protocol === 'number');

@@ -10,7 +10,7 @@ import { PROTOCOL } from '../../rules/protocols.ts';
 import type { Reason } from '../../rules/reason.ts';
 import { type Match, pass, type Rule, type Verdict } from '../../rules/rule.ts';
 import { type Chains, ROOT, reasonChain } from './chains.ts';
-import { ebtablesMatch } from './ebtables-match.ts';
+import { ebtablesMatch, isBeyondEbtables } from './ebtables-match.ts';
 import { addMarks, bits, GRANT, hex, MARK, VERDICT, verdictMark } from './marks.ts';
 
 /** Where frames go on that their port's own stages have let pass. */
@@ -86,7 +86,9 @@ const FREQUENT = [PROTOCOL.tcp, PROTOCOL.udp];
  */
 function restrictions(all: readonly Restriction[], family: Family, onward: string): readonly string[] {
   const lines = (some: readonly Restriction[]) =>
-    some.map(({ rule, liftedBy }) => line(rule, family, onward, `--mark 0x0/${hex(GRANT[liftedBy])}`));
+    some
+      .filter(({ rule }) => !isBeyondEbtables(rule.match))
+      .map(({ rule, liftedBy }) => line(rule, family, onward, `--mark 0x0/${hex(GRANT[liftedBy])}`));
   const isAbout = (protocol: number) => (restriction: Restriction) =>
     restriction.rule.match.protocol === protocol;
   return [

@@ -1,6 +1,6 @@
 import { parsePrefix } from '../../address/ip.ts';
 import type { GuardPolicy, Role } from '../../policy/guard-policy.ts';
-import { ICMPV6, only, PROTOCOL } from '../protocols.ts';
+import { DISGUISED_DHCP_ANSWER, ICMPV6, only, PROTOCOL } from '../protocols.ts';
 import type { Reason } from '../reason.ts';
 import { drop, type Match, pass, type Range, type Rule, type Stage } from '../rule.ts';
 
@@ -35,7 +35,11 @@ const ROUTING_PORTS: readonly Match[] = [
 ];
 
 const IPV4: readonly Restricted[] = [
-  { reason: 'dhcp-server', role: 'dhcp-server', messages: [udpFrom(67), udpTo(68)] },
+  {
+    reason: 'dhcp-server',
+    role: 'dhcp-server',
+    messages: [udpFrom(67), udpTo(68), DISGUISED_DHCP_ANSWER],
+  },
   { reason: 'redirect', role: 'router', messages: [{ protocol: PROTOCOL.icmp, type: only(5) }] },
   { reason: 'router-advert', role: 'router', messages: [{ protocol: PROTOCOL.icmp, type: only(9) }] },
   {

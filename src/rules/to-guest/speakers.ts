@@ -1,4 +1,4 @@
-import { ICMPV6, only, PROTOCOL } from '../protocols.ts';
+import { DISGUISED_DHCP_ANSWER, ICMPV6, only, PROTOCOL } from '../protocols.ts';
 import { drop, pass, type Stage } from '../rule.ts';
 
 /** Who speaks for the network is an uplink, dom0 or a guest with a role: never another guest. */
@@ -7,6 +7,7 @@ export const speakersIpv4: Stage<'speakers'> = {
   rules: [
     drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, sourcePort: only(67) }),
     drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, destinationPort: only(68) }),
+    drop('dhcp-server', { fromPeer: true, ...DISGUISED_DHCP_ANSWER }),
     drop('redirect', { fromPeer: true, protocol: PROTOCOL.icmp, type: only(5) }),
     drop('router-advert', { fromPeer: true, protocol: PROTOCOL.icmp, type: only(9) }),
   ],

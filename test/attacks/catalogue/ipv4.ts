@@ -115,6 +115,14 @@ export const IPV4_SPEAKERS: readonly Attack[] = [
   }),
 ];
 
+/** A DHCP answer as systemd-networkd reads it, in what is an option to others, who find other ports behind it. */
+export const DISGUISED_DHCP: readonly Attack[] = because('dhcp-server', {
+  'DHCP offer behind a header that says it is longer': [24, 28, 60].flatMap((length) => {
+    const offer = f.dhcp({ type: f.DHCP_OFFER, mac: STRANGER.mac, yourIp: STRANGER.ip, serverId: GUEST.ip });
+    return ipv4Shots(offer, { ihl: length / 4 });
+  }),
+});
+
 /** The same as they are, without disguises. */
 export const PLAIN_IPV4_SPEAKERS = disguised(MESSAGES, { plain: {} }, ipv4Shots);
 
