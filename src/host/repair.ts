@@ -4,8 +4,8 @@ import { layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { finishMove } from './backend-move.ts';
-import { bridgesMixingVlans, type GuardState, portsWithoutRecord } from './inspection.ts';
-import { layerRestoration } from './restoration.ts';
+import { bridgesMixingVlans, type GuardState, portsWithoutRecord, renamedPorts } from './inspection.ts';
+import { layerRestoration, restorationOf } from './restoration.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -28,6 +28,7 @@ export async function repair(repair: Repair): Promise<string[]> {
     ...(await callIp6tables(repair)),
     ...(await filterVlans(repair)),
     ...(await finishMove(repair)),
+    ...(await restoreNames(repair)),
     ...(await restoreLayers(repair)),
   ];
 }
@@ -74,6 +75,19 @@ export async function filterVlans({
   const bridges = bridgesMixingVlans(state).map(({ bridge }) => bridge);
   for (const { index } of bridges) await rtnetlink.setBridge(index, { vlanFiltering: true });
   return bridges.map(({ name }) => `${name}: vlan_filtering switched on`);
+}
+
+/** Rules know ports by name. */
+async function restoreNames({ rtnetlink, state }: Repair): Promise<string[]> {
+  const done: string[] = [];
+  for (const { port, link } of renamedPorts(state)) {
+    const { index } = link;
+    const restoration = await restorationOf({ rtnetlink, registry: state.registry, port, index });
+    if (restoration === undefined) continue;
+    await restoration.apply();
+    done.push(restoration.text);
+  }
+  return done;
 }
 
 async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {

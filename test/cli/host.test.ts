@@ -137,6 +137,49 @@ for (const backend of BACKENDS) {
   });
 }
 
+/** What somebody does who renames a guest's port. */
+const RENAME = 'ip link set vif1.0 down; ip link set vif1.0 name stray; ip link set stray up';
+
+for (const backend of BACKENDS) {
+  test(`${backend}: a port that somebody renamed is found, gets its name again by host up, and is guarded`, async (t) => {
+    const lab = await startLab(t, { backend });
+    const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    const spoof = f.ipv4(
+      { src: '192.0.2.66', dst: '192.0.2.255' },
+      f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+    );
+    const attack = f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof);
+    await lab.dom0.namespace.run('sh', ['-ec', RENAME]);
+    await guest.expectArrives(attack, { at: lab.gateway });
+    t.deepEqual(await vifguard(lab, ['check']), {
+      exitCode: 1,
+      stdout: 'vif1.0: was renamed to stray, which has no rules; run "vifguard host up"',
+      stderr: '',
+    });
+    t.deepEqual(await vifguard(lab, ['host', 'up']), {
+      exitCode: 0,
+      stdout: 'vif1.0: was renamed to stray; has its name again',
+      stderr: '',
+    });
+    await guest.expectDoesNotArrive(attack, { at: [lab.gateway, lab.dom0] });
+    await guest.expectArrives(lawful(guest), { at: lab.gateway });
+    t.is((await vifguard(lab, ['check'])).exitCode, 0);
+  });
+}
+
+test("a renamed port whose record has gone is taken for a guest's, not for an uplink", async (t) => {
+  const lab = await startLab(t);
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
+  await lab.dom0.namespace.run('sh', ['-ec', RENAME]);
+  t.is((await guest.hotplug('offline').result).exitCode, 0);
+  const { stdout } = await vifguard(lab, ['check']);
+  t.is(
+    stdout,
+    'stray: unguarded: on xenbr0, locked as a guest\'s port is, and vifguard has no record of it; unless it is you who locked it, run "ip link set dev stray down", and restart its guest',
+  );
+});
+
 test('host up waits for an event that is under way', async (t) => {
   const lab = await startLab(t);
   await vifguard(lab, ['host', 'up']);
