@@ -3,7 +3,7 @@ import { BACKENDS } from '../../src/backends/names.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { GATEWAY } from '../lab/segment.ts';
+import { DOM0, GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 import { guardedGuest, vifguard } from './vifguard.ts';
 
@@ -136,6 +136,23 @@ for (const backend of BACKENDS) {
     t.is((await vifguard(lab, ['check'])).exitCode, 0);
   });
 }
+
+test('a bridge whose MAC has changed is found, and host up lets dom0 track what its guests send to it again', async (t) => {
+  const lab = await startLab(t, { backend: 'xtables' });
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '2001:db8:0:ffff::41' });
+  await guest.configureAddresses();
+  const untracked = 'INPUT -p icmpv6 --icmpv6-type echo-request -m conntrack --ctstate UNTRACKED -j DROP';
+  await lab.dom0.namespace.run('sh', ['-ec', `ip6tables -A ${untracked}`]);
+  t.true(await ping(guest, DOM0.ip6));
+  await lab.dom0.namespace.run('ip', ['link', 'set', 'xenbr0', 'address', '02:00:00:00:00:99']);
+  await guest.namespace.run('ip', ['neigh', 'flush', 'all']);
+  t.false(await ping(guest, DOM0.ip6));
+  t.regex((await vifguard(lab, ['check'])).stdout, /^ebtables nat vg-in: .*; run "vifguard host up"$/m);
+  const up = await vifguard(lab, ['host', 'up']);
+  t.regex(up.stdout, /^xenbr0: its MAC is 02:00:00:00:00:99 now, and was 02:00:00:00:00:02$/m);
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+  t.true(await ping(guest, DOM0.ip6));
+});
 
 /** What somebody does who renames a guest's port. */
 const RENAME = 'ip link set vif1.0 down; ip link set vif1.0 name stray; ip link set stray up';
