@@ -171,8 +171,13 @@ Examples:
 Exit codes:
 ${EXIT_HELP}
 
+Environment:
+  VIFGUARD_CONF                      another file than /etc/xen/vif-guard.conf
+  XENSTORED_PATH                     the socket or device of xenstored
+  NO_COLOR                           anything: no colours on a terminal either
+
 Files:
-  /etc/xen/vif-guard.conf            the host's defaults; VIFGUARD_CONF names another
+  /etc/xen/vif-guard.conf            the host's defaults
   /etc/xen/xl.conf                   xl's own settings, vif.default.script among them
   /run/vifguard/net-*/               what is guarded now, by network namespace: a file for each port
 "vifguard VERB --help" has more.`;

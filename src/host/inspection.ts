@@ -183,12 +183,36 @@ function masterOf({ links }: GuardState, { master }: Link): Link | undefined {
 
 /** Guests' ports on any bridge: one that is meant to be open has mode=unlocked, and a record. */
 function unguardedPorts(state: HostState): Link[] {
+  const renamed = new Set(renamedPorts(state).map(({ link }) => link));
   return state.links.filter(
     (link) =>
       masterOf(state, link) !== undefined &&
       !state.registry.ports.has(link.name) &&
-      (identify(state, link.name) !== undefined || leftRules(state, link.name)),
+      !renamed.has(link) &&
+      (identify(state, link.name) !== undefined || leftRules(state, link.name) || isLocked(link)),
   );
+}
+
+/** As a guest's port is, and hardly anybody else's. */
+function isLocked({ port }: Link): boolean {
+  return port?.locked === true;
+}
+
+/** Ports that are on their bridge under another name, where their rules do not know them: told by their forwarding entry. */
+export function renamedPorts(state: GuardState): { readonly port: string; readonly link: Link }[] {
+  const { registry, links, fdb } = state;
+  const names = new Set(links.map(({ name }) => name));
+  return [...registry.ports]
+    .filter(([port]) => !names.has(port))
+    .flatMap(([port, { bridge, policy }]) => {
+      const entry = fdb.find(
+        ({ address, state, self }) => address === policy.mac && state === 'static' && !self,
+      );
+      const link = links.find(({ index }) => index === entry?.port);
+      const isIts =
+        link !== undefined && masterOf(state, link)?.name === bridge && !registry.ports.has(link.name);
+      return isIts ? [{ port, link }] : [];
+    });
 }
 
 /** Whose port it is, by its name or by the vifname that xenstore has of it. */
@@ -217,6 +241,12 @@ function leftRules({ filtered }: GuardState, name: string): boolean {
 
 function unguardedFinding(state: HostState, link: Link): Finding {
   const bridge = masterOf(state, link)?.name ?? 'a bridge';
+  if (identify(state, link.name) === undefined && !leftRules(state, link.name)) {
+    return finding(
+      [link.name, `unguarded: on ${bridge}, locked as a guest's port is, and vifguard has no record of it`],
+      `unless it is you who locked it, run "ip link set dev ${link.name} down", and restart its guest`,
+    );
+  }
   return leftRules(state, link.name)
     ? finding(
         [link.name, `unguarded: on ${bridge}, and vifguard has rules but no record of it any more`],
@@ -231,6 +261,10 @@ function unguardedFinding(state: HostState, link: Link): Finding {
 function portFindings(state: HostState, port: string, record: PortRecord): Finding[] {
   const link = linkNamed(state, port);
   if (link === undefined) {
+    const renamed = renamedPorts(state).find((other) => other.port === port)?.link;
+    if (renamed !== undefined) {
+      return [finding([port, `was renamed to ${renamed.name}, which has no rules`], HOST_UP, [port])];
+    }
     const remedy = 'run "xl network-detach" for it, or take its domain\'s left-overs away by "xl destroy"';
     return [finding([port, 'the port is gone: there is no such device'], remedy, [port])];
   }
@@ -392,7 +426,8 @@ function isolatedUplinks(state: HostState, bridge: Link): Finding[] {
   return state.links
     .filter(({ name, master, port }) => {
       const isGuests = state.registry.ports.has(name) || identify(state, name) !== undefined;
-      return master === bridge.index && port?.isolated === true && !isGuests && !untrusted.includes(name);
+      const isOurs = isGuests || port?.locked === true || untrusted.includes(name);
+      return master === bridge.index && port?.isolated === true && !isOurs;
     })
     .map(({ name }) =>
       finding(

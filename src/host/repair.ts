@@ -3,9 +3,11 @@ import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
+import { readRegistry, withBridge } from '../port/registry.ts';
+import { writeRegistry } from '../port/write-registry.ts';
 import { finishMove } from './backend-move.ts';
-import { bridgesMixingVlans, type GuardState, portsWithoutRecord } from './inspection.ts';
-import { layerRestoration } from './restoration.ts';
+import { bridgesMixingVlans, type GuardState, portsWithoutRecord, renamedPorts } from './inspection.ts';
+import { layerRestoration, restorationOf } from './restoration.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -24,10 +26,12 @@ export interface Repair {
 export async function repair(repair: Repair): Promise<string[]> {
   return [
     ...(await closePortsWithoutRecord(repair)),
+    ...recordAddresses(repair),
     ...(await writeTables(repair)),
     ...(await callIp6tables(repair)),
     ...(await filterVlans(repair)),
     ...(await finishMove(repair)),
+    ...(await restoreNames(repair)),
     ...(await restoreLayers(repair)),
   ];
 }
@@ -37,6 +41,24 @@ async function closePortsWithoutRecord({ rtnetlink, directory, state }: Repair):
   const ports = portsWithoutRecord(state);
   for (const port of ports) await close({ rtnetlink, config: state, directory, port });
   return ports.map((port) => `${port}: closed, as its record is lost; restart the guest`);
+}
+
+/** Rules tell by a bridge's MAC what is for dom0. */
+function recordAddresses({ directory, state }: Repair): string[] {
+  const registry = readRegistry(directory);
+  const changed = Object.entries(registry.bridges).flatMap(([name, record]) => {
+    const address = state.registry.bridges[name]?.address ?? record.address;
+    return address === record.address ? [] : [{ name, address, record }];
+  });
+  if (changed.length === 0) return [];
+  const known = changed.reduce(
+    (others, { name, address, record }) => withBridge(others, name, { ...record, address }),
+    registry,
+  );
+  writeRegistry(directory, known);
+  return changed.map(
+    ({ name, address, record }) => `${name}: its MAC is ${address} now, and was ${record.address}`,
+  );
 }
 
 async function writeTables({ directory, state }: Repair): Promise<string[]> {
@@ -74,6 +96,19 @@ export async function filterVlans({
   const bridges = bridgesMixingVlans(state).map(({ bridge }) => bridge);
   for (const { index } of bridges) await rtnetlink.setBridge(index, { vlanFiltering: true });
   return bridges.map(({ name }) => `${name}: vlan_filtering switched on`);
+}
+
+/** Rules know ports by name. */
+async function restoreNames({ rtnetlink, state }: Repair): Promise<string[]> {
+  const done: string[] = [];
+  for (const { port, link } of renamedPorts(state)) {
+    const { index } = link;
+    const restoration = await restorationOf({ rtnetlink, registry: state.registry, port, index });
+    if (restoration === undefined) continue;
+    await restoration.apply();
+    done.push(restoration.text);
+  }
+  return done;
 }
 
 async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {

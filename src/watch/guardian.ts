@@ -194,10 +194,12 @@ export class Guardian {
   }
 
   #restoreFilter(): Promise<string[]> {
-    return this.#locked(async (rtnetlink) => {
-      const { directory } = this.#reach;
-      return await repair({ rtnetlink, directory, state: await readGuardState(this.#currentConfig()) });
-    });
+    return this.#locked((rtnetlink) => this.#repair(rtnetlink));
+  }
+
+  async #repair(rtnetlink: Rtnetlink): Promise<string[]> {
+    const state = await readGuardState(this.#currentConfig());
+    return await repair({ rtnetlink, directory: this.#reach.directory, state });
   }
 
   #restoreBridge(name: string): Promise<string[]> {
@@ -205,6 +207,9 @@ export class Guardian {
       const registry = readRegistry(this.#reach.directory);
       const { bridgeNetfilter } = await loadBackend(registry.backend);
       const link = await rtnetlink.link(name);
+      if (link !== undefined && link.address !== registry.bridges[name]?.address) {
+        return await this.#repair(rtnetlink);
+      }
       const links = link === undefined ? [] : [link];
       const state = { registry, links, bridgeNetfilter };
       return [...(await callIp6tables({ rtnetlink, state })), ...(await filterVlans({ rtnetlink, state }))];
@@ -222,10 +227,11 @@ export class Guardian {
     return await this.#locked(async (rtnetlink) => {
       const restoration = await find(rtnetlink);
       if (restoration === undefined) return [];
-      const state = await readGuardState(this.#currentConfig());
-      const before = restoration.opens ? await repair({ rtnetlink, directory, state }) : [];
-      await restoration.apply();
-      return [...before, restoration.text];
+      const before = restoration.opens ? await this.#repair(rtnetlink) : [];
+      // A name is among what that repairs.
+      const left = restoration.opens ? await find(rtnetlink) : restoration;
+      await left?.apply();
+      return left === undefined ? before : [...before, left.text];
     });
   }
 

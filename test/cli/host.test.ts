@@ -3,7 +3,7 @@ import { BACKENDS } from '../../src/backends/names.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { GATEWAY } from '../lab/segment.ts';
+import { DOM0, GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 import { guardedGuest, vifguard } from './vifguard.ts';
 
@@ -136,6 +136,66 @@ for (const backend of BACKENDS) {
     t.is((await vifguard(lab, ['check'])).exitCode, 0);
   });
 }
+
+test('a bridge whose MAC has changed is found, and host up lets dom0 track what its guests send to it again', async (t) => {
+  const lab = await startLab(t, { backend: 'xtables' });
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '2001:db8:0:ffff::41' });
+  await guest.configureAddresses();
+  const untracked = 'INPUT -p icmpv6 --icmpv6-type echo-request -m conntrack --ctstate UNTRACKED -j DROP';
+  await lab.dom0.namespace.run('sh', ['-ec', `ip6tables -A ${untracked}`]);
+  t.true(await ping(guest, DOM0.ip6));
+  await lab.dom0.namespace.run('ip', ['link', 'set', 'xenbr0', 'address', '02:00:00:00:00:99']);
+  await guest.namespace.run('ip', ['neigh', 'flush', 'all']);
+  t.false(await ping(guest, DOM0.ip6));
+  t.regex((await vifguard(lab, ['check'])).stdout, /^ebtables nat vg-in: .*; run "vifguard host up"$/m);
+  const up = await vifguard(lab, ['host', 'up']);
+  t.regex(up.stdout, /^xenbr0: its MAC is 02:00:00:00:00:99 now, and was 02:00:00:00:00:02$/m);
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+  t.true(await ping(guest, DOM0.ip6));
+});
+
+/** What somebody does who renames a guest's port. */
+const RENAME = 'ip link set vif1.0 down; ip link set vif1.0 name stray; ip link set stray up';
+
+for (const backend of BACKENDS) {
+  test(`${backend}: a port that somebody renamed is found, gets its name again by host up, and is guarded`, async (t) => {
+    const lab = await startLab(t, { backend });
+    const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+    const spoof = f.ipv4(
+      { src: '192.0.2.66', dst: '192.0.2.255' },
+      f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
+    );
+    const attack = f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof);
+    await lab.dom0.namespace.run('sh', ['-ec', RENAME]);
+    await guest.expectArrives(attack, { at: lab.gateway });
+    t.deepEqual(await vifguard(lab, ['check']), {
+      exitCode: 1,
+      stdout: 'vif1.0: was renamed to stray, which has no rules; run "vifguard host up"',
+      stderr: '',
+    });
+    t.deepEqual(await vifguard(lab, ['host', 'up']), {
+      exitCode: 0,
+      stdout: 'vif1.0: was renamed to stray; has its name again',
+      stderr: '',
+    });
+    await guest.expectDoesNotArrive(attack, { at: [lab.gateway, lab.dom0] });
+    await guest.expectArrives(lawful(guest), { at: lab.gateway });
+    t.is((await vifguard(lab, ['check'])).exitCode, 0);
+  });
+}
+
+test("a renamed port whose record has gone is taken for a guest's, not for an uplink", async (t) => {
+  const lab = await startLab(t);
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
+  await lab.dom0.namespace.run('sh', ['-ec', RENAME]);
+  t.is((await guest.hotplug('offline').result).exitCode, 0);
+  const { stdout } = await vifguard(lab, ['check']);
+  t.is(
+    stdout,
+    'stray: unguarded: on xenbr0, locked as a guest\'s port is, and vifguard has no record of it; unless it is you who locked it, run "ip link set dev stray down", and restart its guest',
+  );
+});
 
 test('host up waits for an event that is under way', async (t) => {
   const lab = await startLab(t);

@@ -49,7 +49,10 @@ test('vifguard(8) has every verb, option and example of --help', async (t) => {
       t.true(text.includes(squeezed(line).replaceAll('’', "'")), line);
     }
   }
-  for (const heading of ['EXAMPLES', 'EXIT CODES', 'FILES']) t.true(text.includes(` ${heading} `), heading);
+  for (const heading of ['EXAMPLES', 'EXIT CODES', 'ENVIRONMENT', 'FILES']) {
+    t.true(text.includes(` ${heading} `), heading);
+  }
+  for (const name of ['VIFGUARD_CONF', 'XENSTORED_PATH', 'NO_COLOR']) t.true(text.includes(name), name);
 });
 
 test('vif-guard.conf(5) has every setting with its default, and the keys of an entry', async (t) => {

@@ -138,6 +138,13 @@ for (const backend of BACKENDS) {
       }
       t.deepEqual(await guards(lab), before);
     }
+    await setDirectives(guest, '');
+    await lab.store.rm('/local/domain/0/backend/vif/1/0');
+    t.deepEqual(await vifguard(lab, ['reload']), {
+      exitCode: 1,
+      stdout: '',
+      stderr: `vifguard: web1 (vif1.0) keeps the guard it had: backend/vif/1/0 is gone from xenstore; restart the guest`,
+    });
     await setAddresses(other, '192.0.2.53');
     const { exitCode, stdout, stderr } = await vifguard(lab, ['reload']);
     t.deepEqual([exitCode, stdout], [1, 'web2 (vif2.0): ipv4 is 192.0.2.53 (was 192.0.2.52)']);
