@@ -18,8 +18,8 @@ export interface GuardedPorts extends Iterable<readonly [string, GuardedPort]> {
 
 /** Everything in one network namespace that the packet filter depends on. */
 export interface GuardedHost {
-  /** The bridges that guarded ports are on, with their own MACs. */
-  readonly bridges: ReadonlyMap<string, { readonly address: string }>;
+  /** The bridges that guarded ports are on. */
+  readonly bridges: ReadonlySet<string>;
   readonly ports: GuardedPorts;
   /** Whether no port is guarded. */
   readonly isEmpty: boolean;

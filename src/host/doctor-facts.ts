@@ -99,7 +99,7 @@ const SAMPLE: GuardPolicy = {
 
 /** Looking for drift loads the sample's rules into a network namespace that ends with the tool. */
 async function tryRules(backend: BackendName): Promise<Outcome> {
-  const bridges = new Map([['xenbr0', { address: '02:00:00:00:00:01' }]]);
+  const bridges = new Set(['xenbr0']);
   const host = {
     bridges,
     ports: new Map([['vif1.0', { restricted: true, policy: () => SAMPLE }]]),

@@ -7,7 +7,7 @@ import { type PortRecord, policyOf, type Registry } from './registry.ts';
 /** The registry as a backend sees it. */
 export function guardedHost({ bridges, ports }: Registry, untrustedPorts: readonly string[]): GuardedHost {
   return {
-    bridges: new Map(Object.entries(bridges)),
+    bridges: new Set(Object.keys(bridges)),
     get isEmpty() {
       return ports.isEmpty;
     },

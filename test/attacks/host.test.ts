@@ -36,21 +36,33 @@ const mark = () => {
 };
 
 /** The source address with which a datagram that dom0 routes arrives beyond. */
-async function routedSource(guest: Guest, beyond: Segment, dst: string): Promise<string | undefined> {
+async function routedSource(
+  guest: Guest,
+  beyond: Segment,
+  dst: string,
+  mac = DOM0.mac,
+): Promise<string | undefined> {
   const { bytes, payload } = mark();
-  const frame = f.ethernet({ src: guest.mac, dst: DOM0.mac }, f.ipv6({ src: GUEST.ip6, dst }, payload));
+  const frame = f.ethernet({ src: guest.mac, dst: mac }, f.ipv6({ src: GUEST.ip6, dst }, payload));
   const [seen = []] = await observe(() => guest.send(frame), [beyond.gateway]);
   const arrived = seen.map((other) => Buffer.from(other)).find((other) => other.includes(bytes));
   return arrived && f.toHex(arrived.subarray(22, 38));
 }
 
 const hex = (address: string) => f.toHex(f.ip(address));
+/** The MAC of every vif in dom0 (libxl). */
+const VIF_MAC = 'fe:ff:ff:ff:ff:ff';
 const MASQUERADE = ['-t', 'nat', '-A', 'POSTROUTING', '-j', 'MASQUERADE'];
 
 test('dom0’s NAT is for what dom0 routes, and not for what is bridged', async (t) => {
   const { lab, guest, beyond } = await startRouter(t, 'peers=open');
   await lab.dom0.namespace.run('ip6tables', MASQUERADE);
   t.is(await routedSource(guest, beyond, BEYOND.gateway), hex(BEYOND.dom0));
+  t.is(
+    await routedSource(guest, beyond, BEYOND.gateway, VIF_MAC),
+    hex(BEYOND.dom0),
+    'sent to the port itself',
+  );
   const bridged = f.ethernet(
     { src: guest.mac, dst: GATEWAY.mac },
     f.ipv6({ src: GUEST.ip6, dst: GATEWAY.ip6 }, datagram(9, 9)()),

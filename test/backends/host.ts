@@ -23,7 +23,7 @@ export function policy(id: number, different: Partial<GuardPolicy> = {}): GuardP
 
 export function hostWith(policies: Readonly<Record<string, GuardPolicy>>): GuardedHost {
   return {
-    bridges: new Map(),
+    bridges: new Set(),
     ports: new Map(
       Object.entries(policies).map(([port, policy]) => [port, { restricted: false, policy: () => policy }]),
     ),

@@ -46,9 +46,7 @@ function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   return {
     'ebtables nat': new Map([
       ...withEnds(chains(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
-        head: [...host.bridges.values()].map(
-          ({ address }) => `-d ${address} ${addMarks(MARK.host, 'CONTINUE')}`,
-        ),
+        head: [`--pkttype-type host ${addMarks(MARK.host, 'CONTINUE')}`],
         tail: [
           `${marked(MARK.judged)} -j ${SHARED_STAGES}`,
           ...[...host.untrustedPorts, 'vif+'].map((port) => `-i ${port} ${addMarks(MARK.peer, 'CONTINUE')}`),
@@ -91,7 +89,7 @@ function staticChains(): Partial<Tables> {
 }
 
 function bridgeChains({ bridges }: GuardedHost): Partial<Tables> {
-  const names = [...bridges.keys()];
+  const names = [...bridges];
   const pending = `-m mark ! --mark 0x0/${hex(PENDING)}`;
   const forwarded = `-m mark ! --mark ${hex(MARK.host)}/${hex(MARK.host)}`;
   return {

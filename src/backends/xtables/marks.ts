@@ -24,7 +24,7 @@ export const MARK = {
   isolated: 0x0800_0000,
   /** From a guest with limited access to dom0. */
   restricted: 0x0400_0000,
-  /** Addressed to the bridge's own MAC. */
+  /** Addressed to a MAC of dom0's: the bridge's, or the port's own. */
   host: 0x0200_0000,
 } as const;
 
