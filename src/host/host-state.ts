@@ -5,7 +5,6 @@ import type { Backend, Drift } from '../backends/backend.ts';
 import { loadBackend } from '../backends/load.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
-import type { Link } from '../netlink/link.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { lockHolder } from '../port/lock.ts';
@@ -16,7 +15,6 @@ import {
   type Registry,
   readRegistry,
   stateDirectory,
-  withBridge,
 } from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
 import { readDomainName } from '../xenstore/vif-record.ts';
@@ -121,23 +119,16 @@ function readWholeRegistry(): Registry {
   return { ...registry, ports: registry.ports.loaded() };
 }
 
-async function readGuards(config: HostConfig, recorded: Registry, known?: FilterState): Promise<GuardState> {
+async function readGuards(config: HostConfig, registry: Registry, known?: FilterState): Promise<GuardState> {
   const { untrustedPorts } = config;
-  const inCharge = backendOf(recorded, config.backend);
+  const inCharge = backendOf(registry, config.backend);
   const backend = await loadBackend(inCharge);
   const { bridgeNetfilter } = backend;
-  const kernel = await readKernel();
-  const registry = withAddresses(recorded, kernel.links);
-  const filter = known ?? (await readFilter(backend, registry, untrustedPorts));
+  const [kernel, filter] = await Promise.all([
+    readKernel(),
+    known ?? readFilter(backend, registry, untrustedPorts),
+  ]);
   return { registry, backend: inCharge, bridgeNetfilter, ...kernel, ...filter, untrustedPorts };
-}
-
-/** With the MACs that bridges have by now: one that was given none has that of a port, and changes with its ports. */
-function withAddresses(registry: Registry, links: readonly Link[]): Registry {
-  return Object.entries(registry.bridges).reduce((others, [name, record]) => {
-    const bridge = links.find((link) => link.name === name && link.kind === 'bridge');
-    return bridge === undefined ? others : withBridge(others, name, { ...record, address: bridge.address });
-  }, registry);
 }
 
 async function readFilter(

@@ -3,8 +3,6 @@ import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
-import { readRegistry, withBridge } from '../port/registry.ts';
-import { writeRegistry } from '../port/write-registry.ts';
 import { finishMove } from './backend-move.ts';
 import { bridgesMixingVlans, type GuardState, portsWithoutRecord, renamedPorts } from './inspection.ts';
 import { layerRestoration, restorationOf } from './restoration.ts';
@@ -26,7 +24,6 @@ export interface Repair {
 export async function repair(repair: Repair): Promise<string[]> {
   return [
     ...(await closePortsWithoutRecord(repair)),
-    ...recordAddresses(repair),
     ...(await writeTables(repair)),
     ...(await callIp6tables(repair)),
     ...(await filterVlans(repair)),
@@ -41,24 +38,6 @@ async function closePortsWithoutRecord({ rtnetlink, directory, state }: Repair):
   const ports = portsWithoutRecord(state);
   for (const port of ports) await close({ rtnetlink, config: state, directory, port });
   return ports.map((port) => `${port}: closed, as its record is lost; restart the guest`);
-}
-
-/** Rules tell by a bridge's MAC what is for dom0. */
-function recordAddresses({ directory, state }: Repair): string[] {
-  const registry = readRegistry(directory);
-  const changed = Object.entries(registry.bridges).flatMap(([name, record]) => {
-    const address = state.registry.bridges[name]?.address ?? record.address;
-    return address === record.address ? [] : [{ name, address, record }];
-  });
-  if (changed.length === 0) return [];
-  const known = changed.reduce(
-    (others, { name, address, record }) => withBridge(others, name, { ...record, address }),
-    registry,
-  );
-  writeRegistry(directory, known);
-  return changed.map(
-    ({ name, address, record }) => `${name}: its MAC is ${address} now, and was ${record.address}`,
-  );
 }
 
 async function writeTables({ directory, state }: Repair): Promise<string[]> {

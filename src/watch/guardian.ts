@@ -207,9 +207,6 @@ export class Guardian {
       const registry = readRegistry(this.#reach.directory);
       const { bridgeNetfilter } = await loadBackend(registry.backend);
       const link = await rtnetlink.link(name);
-      if (link !== undefined && link.address !== registry.bridges[name]?.address) {
-        return await this.#repair(rtnetlink);
-      }
       const links = link === undefined ? [] : [link];
       const state = { registry, links, bridgeNetfilter };
       return [...(await callIp6tables({ rtnetlink, state })), ...(await filterVlans({ rtnetlink, state }))];

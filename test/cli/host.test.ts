@@ -137,7 +137,7 @@ for (const backend of BACKENDS) {
   });
 }
 
-test('a bridge whose MAC has changed is found, and host up lets dom0 track what its guests send to it again', async (t) => {
+test('dom0 tracks what its guests send to it, whatever MAC its bridge has by now', async (t) => {
   const lab = await startLab(t, { backend: 'xtables' });
   const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '2001:db8:0:ffff::41' });
   await guest.configureAddresses();
@@ -146,12 +146,8 @@ test('a bridge whose MAC has changed is found, and host up lets dom0 track what 
   t.true(await ping(guest, DOM0.ip6));
   await lab.dom0.namespace.run('ip', ['link', 'set', 'xenbr0', 'address', '02:00:00:00:00:99']);
   await guest.namespace.run('ip', ['neigh', 'flush', 'all']);
-  t.false(await ping(guest, DOM0.ip6));
-  t.regex((await vifguard(lab, ['check'])).stdout, /^ebtables nat vg-in: .*; run "vifguard host up"$/m);
-  const up = await vifguard(lab, ['host', 'up']);
-  t.regex(up.stdout, /^xenbr0: its MAC is 02:00:00:00:00:99 now, and was 02:00:00:00:00:02$/m);
-  t.is((await vifguard(lab, ['check'])).exitCode, 0);
   t.true(await ping(guest, DOM0.ip6));
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
 });
 
 /** What somebody does who renames a guest's port. */

@@ -132,14 +132,6 @@ for (const backend of BACKENDS) {
   });
 }
 
-test('a bridge that has another MAC by now is reckoned with', async (t) => {
-  const { lab, watcher } = await startScene(t, 'xtables');
-  await lab.exec('ip', ['link', 'set', 'xenbr0', 'address', '02:00:00:00:00:99']);
-  await watcher.said(/^xenbr0: its MAC is 02:00:00:00:00:99 now, and was 02:00:00:00:00:02$/);
-  const { exitCode, stdout } = await vifguard(lab, ['check']);
-  t.is(exitCode, 0, stdout);
-});
-
 test('what xenstore has of a policy is as it should be, and a new address takes effect', async (t) => {
   const scene = await startScene(t);
   const { lab, guest, watcher } = scene;
