@@ -211,8 +211,8 @@ class TransportRtnetlink implements Rtnetlink {
 
   /** Dumps; again, for as long as the answer is inconsistent and there is time. */
   async #askAll(purpose: Purpose, request: NetlinkRequest): Promise<readonly NetlinkReply[]> {
-    const deadline = Date.now() + this.#timeoutMs;
-    while (Date.now() < deadline) {
+    const deadline = performance.now() + this.#timeoutMs;
+    while (performance.now() < deadline) {
       const answer = await this.#answer(purpose, { ...request, flags: NLM_F_DUMP });
       if (!answer.interrupted) return answer.data;
     }

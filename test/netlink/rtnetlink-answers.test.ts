@@ -110,6 +110,23 @@ test('an interrupted dump is made again', async (t) => {
   }
 });
 
+test.serial('a clock that is set ends no attempt', async (t) => {
+  const { now } = Date;
+  t.teardown(() => Object.assign(Date, { now }));
+  let hours = 0;
+  const later = () => {
+    hours += 1;
+    return now() + hours * 3_600_000;
+  };
+  Object.assign(Date, { now: later });
+  const interrupted = [link(2, 'vif1.0', DUMP_INTR), done(0, DUMP_INTR)];
+  const { rtnetlink } = answering(interrupted, [link(2, 'vif1.0'), done()]);
+  t.deepEqual(
+    (await rtnetlink.links()).map(({ name }) => name),
+    ['vif1.0'],
+  );
+});
+
 test('a filter that the kernel ignores is applied all the same', async (t) => {
   const { rtnetlink } = answering([link(1, 'lo', MULTI), done()], [link(1, 'lo', MULTI), done()]);
   t.deepEqual(await rtnetlink.links({ kind: 'bridge' }), []);
