@@ -198,21 +198,25 @@ function isLocked({ port }: Link): boolean {
   return port?.locked === true;
 }
 
-/** Ports that are on their bridge under another name, where their rules do not know them: told by their forwarding entry. */
+/** Ports that are on their bridge under another name. */
 export function renamedPorts(state: GuardState): { readonly port: string; readonly link: Link }[] {
-  const { registry, links, fdb } = state;
-  const names = new Set(links.map(({ name }) => name));
-  return [...registry.ports]
+  const names = new Set(state.links.map(({ name }) => name));
+  return [...state.registry.ports]
     .filter(([port]) => !names.has(port))
-    .flatMap(([port, { bridge, policy }]) => {
-      const entry = fdb.find(
-        ({ address, state, self }) => address === policy.mac && state === 'static' && !self,
-      );
-      const link = links.find(({ index }) => index === entry?.port);
-      const isIts =
-        link !== undefined && masterOf(state, link)?.name === bridge && !registry.ports.has(link.name);
-      return isIts ? [{ port, link }] : [];
+    .flatMap(([port, record]) => {
+      const link = renamedLink(state, record);
+      return link === undefined ? [] : [{ port, link }];
     });
+}
+
+/** The device of a port that is not there by its own name, where its rules do not know it: told by its forwarding entry. */
+function renamedLink(state: GuardState, { bridge, policy }: PortRecord): Link | undefined {
+  const { registry, links, fdb } = state;
+  const entry = fdb.find(({ address, state, self }) => address === policy.mac && state === 'static' && !self);
+  const link = links.find(({ index }) => index === entry?.port);
+  const isIts =
+    link !== undefined && masterOf(state, link)?.name === bridge && !registry.ports.has(link.name);
+  return isIts ? link : undefined;
 }
 
 /** Whose port it is, by its name or by the vifname that xenstore has of it. */
@@ -261,7 +265,7 @@ function unguardedFinding(state: HostState, link: Link): Finding {
 function portFindings(state: HostState, port: string, record: PortRecord): Finding[] {
   const link = linkNamed(state, port);
   if (link === undefined) {
-    const renamed = renamedPorts(state).find((other) => other.port === port)?.link;
+    const renamed = renamedLink(state, record);
     if (renamed !== undefined) {
       return [finding([port, `was renamed to ${renamed.name}, which has no rules`], HOST_UP, [port])];
     }

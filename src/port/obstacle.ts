@@ -2,6 +2,11 @@ import { lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDirectory } from '../config/config-file.ts';
 
+/** What to do about a path of the state directory that cannot be read. */
+export function readAdvice(path: string): string {
+  return `move ${obstacleTo(path) ?? 'it'} away and run "vifguard host up"`;
+}
+
 /** What stands where a path needs a directory, and is none; undefined when its way is clear. */
 export function obstacleTo(path: string): string | undefined {
   const parent = dirname(path);

@@ -1,7 +1,7 @@
 import { existsSync, opendirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { VifguardError } from '../errors.ts';
-import { obstacleTo } from './obstacle.ts';
+import { readAdvice } from './obstacle.ts';
 import type { PortRecord } from './registry.ts';
 import { requirePortShape } from './registry-shape.ts';
 import { readJson } from './state-file.ts';
@@ -115,8 +115,7 @@ function listed<T>(path: string, list: () => T): T | undefined {
   try {
     return ifThere(list);
   } catch (cause) {
-    const wrong = obstacleTo(path) ?? 'it';
-    throw new VifguardError(`cannot list ${path}; move ${wrong} away and run "vifguard host up"`, { cause });
+    throw new VifguardError(`cannot list ${path}; ${readAdvice(path)}`, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { VifguardError } from '../errors.ts';
-import { obstacleTo } from './obstacle.ts';
+import { readAdvice } from './obstacle.ts';
 
 /**
  * Reads what a file of the state directory holds; undefined when there is no such file.
@@ -13,8 +13,7 @@ export function readJson<T>(file: string, decode: (json: unknown) => T): T | und
     return decode(JSON.parse(readText(file)));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    const wrong = obstacleTo(file) ?? 'it';
-    throw new VifguardError(`cannot read ${file}; move ${wrong} away and run "vifguard host up"`, { cause });
+    throw new VifguardError(`cannot read ${file}; ${readAdvice(file)}`, { cause });
   }
 }
 

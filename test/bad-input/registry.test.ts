@@ -191,10 +191,7 @@ for (const [place, what, deed] of MISPLACED) {
     await rm(wrong, { recursive: true, force: true });
     await OTHER_THINGS[what](wrong);
     const error = await t.throwsAsync(() => DEEDS[deed](directory), { instanceOf: VifguardError });
-    t.regex(
-      error.message.replace(`${wrong}; move it away`, `x; move ${wrong} away`),
-      new RegExp(`; move ${wrong} away`),
-    );
+    t.regex(error.message, new RegExp(`${wrong}; move it away|; move ${wrong} away`));
   });
 }
 

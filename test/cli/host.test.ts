@@ -9,9 +9,17 @@ import { guardedGuest, vifguard } from './vifguard.ts';
 
 /** A frame of the guest's own, which is lawful: it arrives unless the port is closed. */
 function lawful(guest: Guest) {
-  const { ip = '' } = guest.addresses;
-  const payload = f.ipv4({ src: ip, dst: '192.0.2.255' }, f.udp({ srcPort: 9, dstPort: 9 }, f.marker()));
-  return f.ethernet({ src: guest.mac, dst: f.BROADCAST }, payload);
+  return datagram(guest, guest.addresses.ip ?? '');
+}
+
+/** One with an address that is not the guest's. */
+function spoofed(guest: Guest) {
+  return datagram(guest, '192.0.2.66');
+}
+
+function datagram({ mac }: Guest, src: string) {
+  const payload = f.ipv4({ src, dst: '192.0.2.255' }, f.udp({ srcPort: 9, dstPort: 9 }, f.marker()));
+  return f.ethernet({ src: mac, dst: f.BROADCAST }, payload);
 }
 
 /** The tools make tables when they first write to them, and leave them empty. */
@@ -67,11 +75,7 @@ for (const backend of BACKENDS) {
   test(`${backend}: host up leaves what is right untouched, its counters too`, async (t) => {
     const lab = await startLab(t, { backend });
     const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-    const spoof = f.ipv4(
-      { src: '192.0.2.66', dst: '192.0.2.255' },
-      f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
-    );
-    await guest.send(f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof));
+    await guest.send(spoofed(guest));
     const drops = async () => JSON.parse((await vifguard(lab, ['status', '--json'])).stdout).ports[0].drops;
     t.is((await drops())['ipv4-spoof'], 1);
     t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
@@ -83,11 +87,7 @@ for (const backend of BACKENDS) {
   test(`${backend}: host up after nft flush ruleset keeps attacks out and lets lawful traffic through again`, async (t) => {
     const lab = await startLab(t, { backend });
     const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-    const spoof = f.ipv4(
-      { src: '192.0.2.66', dst: '192.0.2.255' },
-      f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
-    );
-    const attack = f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof);
+    const attack = spoofed(guest);
     await lab.exec('nft', ['flush', 'ruleset']);
     await guest.expectArrives(attack, { at: lab.gateway });
     t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
@@ -157,11 +157,7 @@ for (const backend of BACKENDS) {
   test(`${backend}: a port that somebody renamed is found, gets its name again by host up, and is guarded`, async (t) => {
     const lab = await startLab(t, { backend });
     const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
-    const spoof = f.ipv4(
-      { src: '192.0.2.66', dst: '192.0.2.255' },
-      f.udp({ srcPort: 9, dstPort: 9 }, f.marker()),
-    );
-    const attack = f.ethernet({ src: guest.mac, dst: f.BROADCAST }, spoof);
+    const attack = spoofed(guest);
     await lab.dom0.namespace.run('sh', ['-ec', RENAME]);
     await guest.expectArrives(attack, { at: lab.gateway });
     t.deepEqual(await vifguard(lab, ['check']), {
