@@ -1,6 +1,6 @@
 import { loadHostConfigLeniently } from '../config/host-config.ts';
 import { InputError } from '../errors.ts';
-import { closeLink, detach } from '../port/detach.ts';
+import { closeNamed, detach } from '../port/detach.ts';
 import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
@@ -53,7 +53,7 @@ export async function netnsOf(
 export async function closePort({ kind, device, backendPath }: HotplugEvent, means: Means): Promise<void> {
   await means.withRtnetlink(async (rtnetlink) => {
     // Needs no lock, and is what matters most should there be none.
-    await closeLink(rtnetlink, device);
+    await closeNamed(rtnetlink, device);
     const config = loadHostConfigLeniently();
     const directory = stateDirectory();
     await withLock(`${directory}/lock`, { timeoutMs: means.deadline.closingMs }, () =>

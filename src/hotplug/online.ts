@@ -7,13 +7,7 @@ import { withLock } from '../port/lock.ts';
 import { stateDirectory } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import { parseVifPath, readVifRecord, type VifRecord } from '../xenstore/vif-record.ts';
-import {
-  attachAdvice,
-  changeVif,
-  replaceEntries,
-  writeHotplugError,
-  writeHotplugStatus,
-} from '../xenstore/vif-report.ts';
+import { attachAdvice, changeVif, replaceEntries, writeHotplugError } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
 import type { Means } from './means.ts';
 import { foreignNetns, runInNetns, sendToNetns } from './netns.ts';
@@ -84,7 +78,7 @@ async function come(
   return 0;
 }
 
-/** `connected` comes last: it is what lets the guest's traffic through netback. */
+/** `connected`, which lets the guest's traffic through netback, and all else at once: nobody sees half of it. */
 async function report(
   store: XenstoreClient,
   { backendPath, frontend }: VifRecord,
@@ -92,11 +86,13 @@ async function report(
   policy: GuardPolicy,
 ): Promise<void> {
   await changeVif(store, backendPath, async (view) => {
-    await replaceEntries(view, `${backendPath}/${PUBLISHED}`, policyToXenstore(policy));
-    if (frontend !== undefined) await view.write(`${frontend}/mtu`, String(mtu));
-    await view.rm(`${backendPath}/hotplug-error`);
+    await Promise.all([
+      replaceEntries(view, `${backendPath}/${PUBLISHED}`, policyToXenstore(policy)),
+      ...(frontend === undefined ? [] : [view.write(`${frontend}/mtu`, String(mtu))]),
+      view.rm(`${backendPath}/hotplug-error`),
+      view.write(`${backendPath}/hotplug-status`, 'connected'),
+    ]);
   });
-  await writeHotplugStatus(store, backendPath, 'connected');
 }
 
 async function failClosed(

@@ -9,7 +9,7 @@ import { policyToJson } from '../policy/serialize.ts';
 import type { VifRecord } from '../xenstore/vif-record.ts';
 import { bridgeLayer, joinBridge } from './bridge-layer.ts';
 import { refuseConflict } from './claims.ts';
-import { close, closeLink } from './detach.ts';
+import { close, closeLink, closeNamed } from './detach.ts';
 import { guardedHost } from './guarded-host.ts';
 import { findBridge, findPort, portMtu, portName } from './port.ts';
 import {
@@ -67,7 +67,8 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   checkpoint('claim');
   const claimed = claim(attachment, found);
   checkpoint('rename');
-  await rtnetlink.setLink(port.index, { ...(port.name === name ? {} : { name }), mtu });
+  const change = { ...(port.name === name ? {} : { name }), ...(port.mtu === mtu ? {} : { mtu }) };
+  if (Object.keys(change).length > 0) await rtnetlink.setLink(port.index, change);
   checkpoint('filter');
   await filter(attachment, found, claimed);
   checkpoint('bridge');
@@ -138,7 +139,7 @@ function portRecord({ kind, bridge, record, policy }: Attachment): PortRecord {
  * guests may do, and the rules go when ours come.
  */
 async function closeUnknown(rtnetlink: Rtnetlink, backend: Backend): Promise<void> {
-  for (const port of await backend.ports()) await closeLink(rtnetlink, port);
+  for (const port of await backend.ports()) await closeNamed(rtnetlink, port);
 }
 
 /** A port that is guarded there already stays up; any other is down and on no bridge until it is guarded. */
@@ -149,8 +150,7 @@ async function closeUnlessGuarded(
   const known = registry.ports.get(name);
   const isSame = known?.backendPath === entry.backendPath && known.bridge === entry.bridge;
   if (isSame && port.master === bridge.index) return true;
-  await rtnetlink.setLink(port.index, { up: false });
-  await rtnetlink.setLink(port.index, { master: 0 });
+  await closeLink(rtnetlink, port);
   return false;
 }
 

@@ -121,8 +121,8 @@ export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: 
     refuseOwn([bridge, link], layer);
   }
   if (vid !== undefined) await joinVlan(rtnetlink, index, vid);
-  await rtnetlink.flushFdb(index);
-  if (link !== undefined && port.joined) await unpin(rtnetlink, link, layer.pinned);
+  if (port.joined) await rtnetlink.flushFdb(index);
+  if (port.joined && link !== undefined) await unpin(rtnetlink, link, layer.pinned);
   for (const address of layer.pinned) await rtnetlink.replaceFdb({ port: index, address });
 }
 

@@ -1,5 +1,6 @@
 import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
+import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
 import { guardedHost } from './guarded-host.ts';
@@ -37,7 +38,7 @@ export interface Detachment extends Host {
  * @throws NetlinkError, FilterToolError, VifguardError
  */
 export async function detach({ kind, device, backendPath, ...host }: Detachment): Promise<void> {
-  await closeLink(host.rtnetlink, device);
+  await closeNamed(host.rtnetlink, device);
   const registry = readRegistry(host.directory);
   const known = portsOfVif(registry, backendPath).filter(([, record]) => record.kind === kind);
   for (const [port] of known) await close({ ...host, port });
@@ -62,7 +63,7 @@ export async function close({
   directory,
   port,
 }: Host & { readonly port: string }): Promise<void> {
-  await closeLink(rtnetlink, port);
+  await closeNamed(rtnetlink, port);
   const registry = readRegistry(directory);
   const known = registry.ports.get(port);
   if (known === undefined) return;
@@ -80,12 +81,16 @@ export async function close({
   writeRegistry(directory, kept);
 }
 
-/** Link down, off its bridge. */
-export async function closeLink(rtnetlink: Rtnetlink, name: string): Promise<void> {
+/** Link down, off its bridge, if there is one of that name. */
+export async function closeNamed(rtnetlink: Rtnetlink, name: string): Promise<void> {
   const link = await rtnetlink.link(name);
-  if (link === undefined) return;
-  await rtnetlink.setLink(link.index, { up: false });
-  if (link.master !== undefined && link.master !== 0) await rtnetlink.setLink(link.index, { master: 0 });
+  if (link !== undefined) await closeLink(rtnetlink, link);
+}
+
+/** Link down, off its bridge. */
+export async function closeLink(rtnetlink: Rtnetlink, { index, up, master = 0 }: Link): Promise<void> {
+  if (up) await rtnetlink.setLink(index, { up: false });
+  if (master !== 0) await rtnetlink.setLink(index, { master: 0 });
 }
 
 /** Takes all rules of ours out of the kernel. */

@@ -15,22 +15,6 @@ export function attachAdvice(vif: VifPath): string {
 /** Characters of a `hotplug-error`: one sentence, far below what a xenstore message takes. */
 const LONGEST_ERROR = 1_000;
 
-/** `hotplug-status` as Linux's netback and libxl know it. */
-export type HotplugStatus = 'connected' | 'error';
-
-/**
- * Sets `hotplug-status`; write `connected` last of all.
- *
- * @throws XenstoreError ENOENT when the vif is gone.
- */
-export async function writeHotplugStatus(
-  client: XenstoreClient,
-  backendPath: string,
-  status: HotplugStatus,
-): Promise<void> {
-  await changeVif(client, backendPath, (view) => view.write(`${backendPath}/hotplug-status`, status));
-}
-
 /**
  * Sets `hotplug-error`, which libxl prints when the script fails, and `hotplug-status` to `error`. The
  * guest can read both. Control characters become spaces, and a very long text is cut.
@@ -72,8 +56,10 @@ export async function replaceEntries(
   root: string,
   entries: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await view.rm(root);
-  await Promise.all(Object.entries(entries).map(([key, value]) => view.write(`${root}/${key}`, value)));
+  await Promise.all([
+    view.rm(root),
+    ...Object.entries(entries).map(([key, value]) => view.write(`${root}/${key}`, value)),
+  ]);
 }
 
 /** Whether these entries are all there is below `backendPath/name`. */
@@ -109,10 +95,12 @@ export async function changeVif(
   change: (view: StoreView) => Promise<void>,
 ): Promise<void> {
   await client.transaction(async (view) => {
-    if ((await view.read(backendPath)) === undefined) {
-      const detail = 'the vif is gone from xenstore';
-      throw new XenstoreError({ operation: 'WRITE', path: backendPath, code: 'ENOENT', detail });
-    }
-    await change(view);
+    await Promise.all([refuseGone(view, backendPath), change(view)]);
   });
+}
+
+async function refuseGone(view: StoreView, backendPath: string): Promise<void> {
+  if ((await view.read(backendPath)) !== undefined) return;
+  const detail = 'the vif is gone from xenstore';
+  throw new XenstoreError({ operation: 'WRITE', path: backendPath, code: 'ENOENT', detail });
 }

@@ -4,7 +4,7 @@ import { InputError } from '../../src/errors.ts';
 import { XenstoreClient } from '../../src/xenstore/client.ts';
 import { XenstoreError } from '../../src/xenstore/error.ts';
 import { parseVifPath, readVifRecord } from '../../src/xenstore/vif-record.ts';
-import { publish, unpublish, writeHotplugError, writeHotplugStatus } from '../../src/xenstore/vif-report.ts';
+import { publish, unpublish, writeHotplugError } from '../../src/xenstore/vif-report.ts';
 import { startStore } from './store.ts';
 
 const PATH = 'backend/vif/7/1';
@@ -93,11 +93,9 @@ test('only the path of a vif is taken for one', (t) => {
   for (const path of wrong) t.throws(() => parseVifPath(path), { instanceOf: InputError }, path);
 });
 
-test('hotplug-status and hotplug-error are where libxl looks for them', async (t) => {
+test('why a port failed is where libxl looks for it', async (t) => {
   const { xs, client } = await startStore(t);
   await xs.write(WRITTEN);
-  await writeHotplugStatus(client, PATH, 'connected');
-  t.is(await xs.read(`${PATH}/hotplug-status`), 'connected');
   await writeHotplugError(client, PATH, `bridge "xenbr9" does not exist\n\x1b[2J${'.'.repeat(5000)}`);
   t.is(await xs.read(`${PATH}/hotplug-status`), 'error');
   const text = await xs.read(`${PATH}/hotplug-error`);
@@ -126,7 +124,6 @@ test('what is published replaces what was, is as readable as the vif, and is tak
 test('nothing is written for a vif that is gone: half of it would come back', async (t) => {
   const { xs, client } = await startStore(t);
   const works = [
-    writeHotplugStatus(client, PATH, 'connected'),
     writeHotplugError(client, PATH, 'no'),
     publish(client, PATH, 'vifguard', { mode: 'locked' }),
   ];
