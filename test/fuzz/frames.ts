@@ -189,7 +189,7 @@ function arpMessage(sender: Sender): fc.Arbitrary<f.NetworkLayer> {
 }
 
 const PORTS = [
-  67, 68, 546, 547, 269, 520, 521, 646, 654, 698, 6696, 1985, 3222, 2029, 53, 9, 0, 32767, 32768, 65535,
+  67, 68, 546, 547, 269, 520, 521, 646, 654, 698, 914, 6696, 1985, 3222, 2029, 53, 9, 0, 32767, 32768, 65535,
 ];
 const port = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom(...PORTS) },

@@ -30,7 +30,7 @@ const policies: fc.Arbitrary<GuardPolicy> = fc
 /** Ports that rules are about, and their neighbours. */
 const port = fc.oneof(
   fc
-    .constantFrom(67, 68, 269, 520, 521, 546, 547, 646, 654, 698, 1985, 2029, 3222, 6696)
+    .constantFrom(67, 68, 269, 520, 521, 546, 547, 646, 654, 698, 914, 1985, 2029, 3222, 6696)
     .chain((number) => fc.integer({ min: number - 1, max: number + 1 })),
   fc.nat(0xffff),
 );

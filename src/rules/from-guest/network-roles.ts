@@ -28,9 +28,12 @@ const icmpv6 = (...types: number[]): readonly Match[] =>
 
 /** GGP, EGP, IGRP, EIGRP, OSPF, PIM, IS-IS over IPv4, MANET (IANA protocol numbers). */
 const ROUTING_PROTOCOLS = protocols(3, 8, 9, 88, 89, 103, 124, 138);
-/** MANET (OLSRv2, RFC 5498), LDP, AODV and OLSR; Babel, which is spoken from its port only (RFC 8966 section 4). */
+/**
+ * MANET (OLSRv2, RFC 5498), LDP, AODV, OLSR and RIFT's link information (RFC 9692); Babel, which is spoken
+ * from its port only (RFC 8966 section 4).
+ */
 const ROUTING_PORTS: readonly Match[] = [
-  ...[269, 646, 654, 698].map(udpTo),
+  ...[269, 646, 654, 698, 914].map(udpTo),
   { ...udpFrom(6696), ...udpTo(6696) },
 ];
 

@@ -80,6 +80,7 @@ const MESSAGES: Messages = {
     { name: 'AODV', payload: datagram(654, 654) },
     { name: 'LDP hello', payload: datagram(646, 646), group: ALL_ROUTERS },
     { name: 'OLSR', payload: datagram(698, 698), group: '224.0.0.109' },
+    { name: 'RIFT', payload: datagram(914, 914), group: '224.0.0.121' },
     { name: 'Babel', payload: datagram(6696, 6696), group: '224.0.0.111' },
   ],
   'first-hop-redundancy': [

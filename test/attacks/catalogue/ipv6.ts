@@ -88,6 +88,7 @@ const MESSAGES: Messages = {
     { name: 'AODV', payload: datagram(654, 654) },
     { name: 'LDP hello', payload: datagram(646, 646), group: ALL_ROUTERS },
     { name: 'OLSR', payload: datagram(698, 698), group: 'ff02::6d' },
+    { name: 'RIFT', payload: datagram(914, 914), group: 'ff02::a1f7' },
     { name: 'Babel', payload: datagram(6696, 6696), group: 'ff02::1:6' },
   ],
   'first-hop-redundancy': [
