@@ -1,6 +1,10 @@
 import type { Chains } from './chains.ts';
 
-/** As many ports stand in one chain; above that it branches. */
+/**
+ * As many ports stand in one chain; above that it branches. The root always does: rules that are not about
+ * ports stand in it, too, so that a port at its end would have it written anew, and tools that take rules away
+ * wait for the kernel to let go of them.
+ */
 const FULL = 16;
 
 /**
@@ -26,7 +30,8 @@ interface Node {
  */
 export function nameTree(ports: readonly string[], touching?: string, prefix = ''): readonly Node[] {
   const length = BRANCHES.find((longer) => longer > prefix.length);
-  const branches = ports.length <= FULL || length === undefined ? [] : [...branchesAt(length, ports)];
+  const isLeaf = length === undefined || (prefix !== '' && ports.length <= FULL);
+  const branches = isLeaf ? [] : [...branchesAt(length, ports)];
   const left = branches.length === 0 ? ports : ports.filter((port) => port.length <= (length ?? 0));
   return [
     { prefix, branches: branches.map(([branch]) => branch), ports: left },

@@ -81,6 +81,14 @@ test('ports that come and go one by one leave the chains of the whole tree', (t)
   );
 });
 
+test('one more guest among few is one more rule, too: the root stays as it is', (t) => {
+  const chains = tree(['vif1.0']);
+  const changed = [...tree(['vif1.0', 'vif2.0'])].filter(
+    ([chain, rules]) => rules.length !== chains.get(chain)?.length,
+  );
+  t.deepEqual(changed, [['vg-in:vif+', ['-i vif1.0 -j leaf:vif1.0', '-i vif2.0 -j leaf:vif2.0']]]);
+});
+
 test('with 1000 guests a frame is compared some twenty times, and one more guest is one more rule', (t) => {
   const ports = Array.from({ length: 1000 }, (_, index) => `vif${index + 1}.0`);
   const chains = tree(ports);
