@@ -129,24 +129,29 @@ const LONGEST_VALUE = 2048;
 
 /**
  * The policy as keys and values to publish below a vif's backend path: lists are words between
- * blanks, and what one xenstore value cannot hold ends in `+N more`.
+ * blanks, and what one xenstore value cannot hold ends in `+N more`. No addresses are an empty list; what few
+ * guests have, `extra-mac`, `role`, `vlan` and `vrrp`, is left out where there is none: xenstored takes time for each.
  */
 export function policyToXenstore(policy: GuardPolicy): Record<string, string> {
+  const virtualRouters = policy.virtualRouters.map(({ id, addresses }) =>
+    [id, ...addresses.map(formatPrefix)].join(','),
+  );
+  const rare = {
+    'extra-mac': joinWords(policy.extraMacs),
+    role: joinWords(policy.roles),
+    vlan: policy.vlan === undefined ? '' : String(policy.vlan),
+    vrrp: joinWords(virtualRouters),
+  };
   return {
     mode: policy.mode,
     mac: policy.mac,
-    'extra-mac': joinWords(policy.extraMacs),
     ipv4: joinSet(policy.ipv4),
     ipv6: joinSet(policy.ipv6),
     'link-local': policy.linkLocal,
     dhcp: policy.dhcp ? 'on' : 'off',
     peers: policy.peers,
     dom0: policy.dom0,
-    role: joinWords(policy.roles),
-    vlan: policy.vlan === undefined ? '' : String(policy.vlan),
-    vrrp: joinWords(
-      policy.virtualRouters.map(({ id, addresses }) => [id, ...addresses.map(formatPrefix)].join(',')),
-    ),
+    ...Object.fromEntries(Object.entries(rare).filter(([, value]) => value !== '')),
   };
 }
 
