@@ -21,13 +21,11 @@ export type Discard = keyof typeof DISCARDS;
 export function bridged(frame: Frame): Frame | Discard {
   if (isGroupOrZero(frame.source)) return 'source-mac';
   const { payload, etherType, reading } = frame;
-  if (etherType === 'vlan' || etherType === 'service-vlan') {
-    const hidden = reading.bridgeNetfilter && readU16(payload, 2) === VLAN ? VLAN_HEADER_LENGTH : 2;
-    return payload.length < TAG_LENGTH + hidden ? 'vlan-header' : frame;
-  }
+  const isTagged = etherType === 'vlan' || etherType === 'service-vlan';
+  if (isTagged && payload.length < SHORTEST_TAGGED) return 'vlan-header';
   if (!reading.bridgeNetfilter) return frame;
-  if (frame.etherTypeNumber === PPPOE_SESSION && payload.length < PPPOE_HEADER_LENGTH) return 'pppoe-header';
-  if (etherType !== 'ipv6') return frame;
+  if (isTagged) return cutShort(readU16(payload, 2), payload.length - TAG_LENGTH) ?? frame;
+  if (etherType !== 'ipv6') return cutShort(frame.etherTypeNumber, payload.length) ?? frame;
   if (payload.length < IPV6_HEADER_LENGTH || (readU8(payload, 0) ?? 0) >> 4 !== 6) return 'ipv6-header';
   const length = payloadLength(payload);
   if (length === 'malformed') return 'ipv6-options';
@@ -43,17 +41,20 @@ export function forwarded(frame: Frame): Frame | Discard {
   return typeof passed === 'string' ? passed : bridged(passed);
 }
 
-/** RFC 2516 section 4, and the PPP protocol behind it (nf_bridge_encap_header_len in br_netfilter_hooks.c). */
+/** A tag with the ethertype behind it, and two octets more (skb_vlan_untag in net/core/skbuff.c). */
+const TAG_LENGTH = 4;
+const SHORTEST_TAGGED = TAG_LENGTH + 2;
+
+/** What nf_bridge_encap_header_len (br_netfilter_hooks.c) wants whole, also behind a tag that was taken off. */
+const VLAN = 0x8100;
 const PPPOE_SESSION = 0x8864;
+/** RFC 2516 section 4, and the PPP protocol behind it. */
 const PPPOE_HEADER_LENGTH = 8;
 
-/**
- * A tag and the ethertype behind it; two octets more have to be there (skb_vlan_untag in net/core/skbuff.c),
- * or all of a further tag (nf_bridge_encap_header_len).
- */
-const TAG_LENGTH = 4;
-const VLAN = 0x8100;
-const VLAN_HEADER_LENGTH = 4;
+function cutShort(etherType: number | undefined, length: number): Discard | undefined {
+  if (etherType === VLAN && length < TAG_LENGTH) return 'vlan-header';
+  return etherType === PPPOE_SESSION && length < PPPOE_HEADER_LENGTH ? 'pppoe-header' : undefined;
+}
 
 function isGroupOrZero(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 || mac === '00:00:00:00:00:00';

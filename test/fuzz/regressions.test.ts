@@ -130,6 +130,16 @@ const REGRESSIONS: readonly Regression[] = [
     forbidden: ['dom0', 1, 2],
   },
   {
+    name: 'the same behind a tag, which is taken off before br_netfilter looks',
+    sender: 'gateway',
+    frame: f.ethernet(
+      { src: SECOND_ROUTER.mac, dst: f.BROADCAST, tags: [{ id: 0 }] },
+      f.rawNetwork(0x8864, f.zeros(7)),
+    ),
+    backend: 'xtables',
+    forbidden: ['dom0', 1, 2],
+  },
+  {
     name: 'an unfragmented packet whose TCP header stands in the trailer only',
     sender: 1,
     frame: broadcast6({ payloadLength: 0 }, f.tcp({ srcPort: 9, dstPort: 9 }, f.marker())),
