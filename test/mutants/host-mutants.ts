@@ -17,7 +17,7 @@ const CHAINS: Readonly<Record<string, HostMutant>> = {
     titles: FLUSHED,
   },
   'vg-input: frames without the marks': {
-    pattern: /unmarked, (?=`--mark)/,
+    pattern: /unmarked, (?=`\$\{marked\(MARK\.restricted)/,
     tests: LAYERS,
     titles: FLUSHED,
   },
@@ -27,8 +27,8 @@ const CHAINS: Readonly<Record<string, HostMutant>> = {
     tests: ['attacks/host'],
     titles: ['what dom0 routes *'],
   },
-  'vg-in: frames to the bridge’s own MAC are marked': {
-    pattern: /head: \[\.\.\..*/,
+  'vg-in: what is for dom0 is marked': {
+    pattern: /head: \[`--pkttype-type host.*/,
     replacement: 'head: [],',
     tests: ['attacks/host'],
     titles: ['dom0’s NAT *'],

@@ -1,8 +1,6 @@
 import Table from 'cli-table3';
-import { BRIDGE_MUTANTS, UNOBSERVABLE_IN_THE_BRIDGE } from './bridge-mutants.ts';
-import { HOST_MUTANTS, UNOBSERVABLE_IN_THE_HOST } from './host-mutants.ts';
+import { MUTANTS, UNOBSERVABLE } from './catalogue.ts';
 import type { Mutant } from './mutant.ts';
-import { RULE_MUTANTS } from './rule-mutants.ts';
 import { Workshop } from './workshop.ts';
 
 // Takes out one protection at a time; a test has to notice. Usage: mutants.ts [TEXT], only those with TEXT in their name.
@@ -10,9 +8,7 @@ import { Workshop } from './workshop.ts';
 const SIDE_BY_SIDE = 2;
 
 const wanted = process.argv[2] ?? '';
-const mutants = [...RULE_MUTANTS, ...BRIDGE_MUTANTS, ...HOST_MUTANTS].filter(({ name }) =>
-  name.includes(wanted),
-);
+const mutants = MUTANTS.filter(({ name }) => name.includes(wanted));
 const workshops = await Promise.all(Array.from({ length: SIDE_BY_SIDE }, () => Workshop.open()));
 try {
   process.exitCode = (await run(mutants)) ? 0 : 1;
@@ -61,7 +57,6 @@ function tableOf(mutants: readonly Mutant[], catchers: ReadonlyMap<string, strin
     style: { head: [], border: [], compact: true },
   });
   table.push(...mutants.map(({ name }) => [name, catchers.get(name) ?? 'NOTHING: it survives']));
-  const unobservable = [...UNOBSERVABLE_IN_THE_BRIDGE, ...UNOBSERVABLE_IN_THE_HOST];
-  table.push(...unobservable.map(({ name, why }) => [name, `not observable: ${why}`]));
+  table.push(...UNOBSERVABLE.map(({ name, why }) => [name, `not observable: ${why}`]));
   return table.toString();
 }
