@@ -15,18 +15,14 @@ export const DROP_LOG_GROUP = 0x5647;
  */
 export const DROP_LOG_LIMIT = { perSecond: 5, burst: 10 } as const;
 
-/** What a rule of ours puts beside the frame, when all else is told by hook and mark. */
-export const DROP_LOG_PREFIX = 'vifguard';
-
-/** The same with all else. */
-export function dropLogPrefix(way: DropWay, reason: Reason): string {
-  return [DROP_LOG_PREFIX, way, reason].join('/');
+/** What a rule of ours puts beside the frame; the way only when the hook, which is there, too, does not tell it. */
+export function dropLogPrefix(reason: Reason, way?: DropWay): string {
+  return ['vifguard', ...(way === undefined ? [] : [way]), reason].join('/');
 }
 
 /** Undefined for the prefix of somebody else's rule. */
-export function parseDropLogPrefix(text: string): { way?: DropWay; reason?: Reason } | undefined {
-  if (text === DROP_LOG_PREFIX) return {};
-  const [prefix, way, reason = '', ...more] = text.split('/');
-  const isOurs = prefix === DROP_LOG_PREFIX && (way === 'from' || way === 'to') && more.length === 0;
-  return isOurs && Object.hasOwn(REASONS, reason) ? { way, reason: reason as Reason } : undefined;
+export function parseDropLogPrefix(text: string): { way?: DropWay; reason: Reason } | undefined {
+  const [, way, reason = ''] = /^vifguard\/(?:(from|to)\/)?([a-z0-9-]+)$/.exec(text) ?? [];
+  if (!Object.hasOwn(REASONS, reason)) return undefined;
+  return { ...(way === 'from' || way === 'to' ? { way } : {}), reason: reason as Reason };
 }

@@ -1,5 +1,4 @@
 import { type DropWay, parseDropLogPrefix } from '../backends/drop-log.ts';
-import { reasonOfMark } from '../backends/xtables/marks.ts';
 import type { LoggedPacket } from '../netlink/packet-log.ts';
 import type { Reason } from '../rules/reason.ts';
 
@@ -19,9 +18,8 @@ const POST_ROUTING = 4;
 /** Undefined for what no rule of ours has logged. */
 export function droppedFrameOf(packet: LoggedPacket): DroppedFrame | undefined {
   const rule = parseDropLogPrefix(packet.prefix);
-  const { reason = reasonOfMark(packet.mark), way = packet.hook === POST_ROUTING ? 'to' : 'from' } =
-    rule ?? {};
+  if (rule === undefined) return undefined;
+  const { reason, way = packet.hook === POST_ROUTING ? 'to' : 'from' } = rule;
   const port = way === 'to' ? packet.outward : packet.inward;
-  if (rule === undefined || reason === undefined || port === undefined) return undefined;
-  return { way, reason, port, octets: packet.frame };
+  return port === undefined ? undefined : { way, reason, port, octets: packet.frame };
 }

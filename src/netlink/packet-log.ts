@@ -8,8 +8,6 @@ export interface LoggedPacket {
   readonly prefix: string;
   /** The netfilter hook's number, in the family of the rule. */
   readonly hook: number | undefined;
-  /** skb->mark; 0 for none. */
-  readonly mark: number;
   /** The indices of the devices that it came by and goes by: ports, where it is bridged. */
   readonly inward: number | undefined;
   readonly outward: number | undefined;
@@ -26,7 +24,6 @@ const NFGENMSG_BYTES = 4;
 
 const NFULA = {
   packetHeader: 1,
-  mark: 2,
   inDevice: 4,
   outDevice: 5,
   inPort: 6,
@@ -55,7 +52,6 @@ export function parseLoggedPacket({ type, payload }: NetlinkReply): LoggedPacket
   return {
     prefix: prefix === undefined ? '' : PREFIX.read(prefix),
     hook: hookOf(attributes),
-    mark: number(NFULA.mark) ?? 0,
     inward: number(NFULA.inPort) ?? number(NFULA.inDevice),
     outward: number(NFULA.outPort) ?? number(NFULA.outDevice),
     frame: frameOf(payload.readUInt8(0), attributes),

@@ -27,13 +27,12 @@ const WHOLE = Buffer.concat([LINK, PAYLOAD]);
 test('a bridge’s frame is its link header and its payload, and its port the physical device', (t) => {
   const packet = message(
     BRIDGE,
-    ...[hook(0), u32(2, 0x0700000), u32(4, 3), u32(6, 12), text(10).write('vifguard')],
+    ...[hook(0), u32(4, 3), u32(6, 12), text(10).write('vifguard')],
     ...[bytesAttribute(21, LINK), bytesAttribute(9, PAYLOAD)],
   );
   t.deepEqual(parseLoggedPacket(packet), {
     prefix: 'vifguard',
     hook: 0,
-    mark: 0x0700000,
     inward: 12,
     outward: undefined,
     frame: WHOLE,
@@ -76,7 +75,7 @@ test('what is no packet is left out, and what is malformed refused', (t) => {
   t.is(parseLoggedPacket({ type: 3, flags: 0, payload: Buffer.alloc(4) }), undefined);
   const bad = [
     { type: PACKET, flags: 0, payload: Buffer.alloc(3) },
-    message(BRIDGE, bytesAttribute(2, Buffer.alloc(2))),
+    message(BRIDGE, bytesAttribute(4, Buffer.alloc(2))),
     message(BRIDGE, nestedAttribute(20, [])),
     message(BRIDGE, Buffer.of(200, 0, 9, 0)),
   ];

@@ -105,7 +105,7 @@ const LOG_LIMIT = `limit rate ${DROP_LOG_LIMIT.perSecond}/second burst ${DROP_LO
 function dropChains(way: DropWay): (readonly [string, Chain])[] {
   return REASON_NAMES.map((reason) => {
     const name = dropChain(way, reason);
-    const log = `log prefix "${dropLogPrefix(way, reason)}" group ${DROP_LOG_GROUP}`;
+    const log = `log prefix "${dropLogPrefix(reason, way)}" group ${DROP_LOG_GROUP}`;
     return [name, { rules: [`update @${name} { ${PORT_NAME[way]} counter ${LOG_LIMIT} } ${log}`, 'drop'] }];
   });
 }

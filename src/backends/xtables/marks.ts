@@ -44,11 +44,6 @@ export function verdictMark(reason: Reason): number {
   return ((Object.keys(REASONS).indexOf(reason) + 1) << 20) >>> 0;
 }
 
-/** The reason that a mark holds, if it does. */
-export function reasonOfMark(mark: number): Reason | undefined {
-  return (Object.keys(REASONS) as Reason[])[((mark & VERDICT) >>> 20) - 1];
-}
-
 export const PENDING = bits(MARK.neighborDiscovery, MARK.linkLocal, MARK.upperLayer);
 
 /** All bits that are ours. */
