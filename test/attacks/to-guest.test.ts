@@ -1,6 +1,13 @@
 import test from 'ava';
 import { bridgeAlone, filterAlone, guard, startCast } from './cast.ts';
-import { FLOODED, FOR_GUEST, FOREIGN_FRAMES, NOT_FOR_GUEST, PEER_SPEAKERS } from './catalogue/to-guest.ts';
+import {
+  DISGUISED_PEER_DHCP,
+  FLOODED,
+  FOR_GUEST,
+  FOREIGN_FRAMES,
+  NOT_FOR_GUEST,
+  PEER_SPEAKERS,
+} from './catalogue/to-guest.ts';
 import { expectAllowed, expectDrops, proveAttacks } from './prove.ts';
 
 test('flooded unicast, by the filter alone', proveAttacks, FLOODED, {
@@ -22,6 +29,16 @@ test('VLAN tags, LLC and ethertypes, to the guest', proveAttacks, FOREIGN_FRAMES
 test('a port that vifguard does not know speaks for the network', proveAttacks, PEER_SPEAKERS, {
   direction: 'to',
 });
+
+test(
+  'a DHCP answer of such a port where only some clients look for it, by nftables',
+  proveAttacks,
+  DISGUISED_PEER_DHCP,
+  {
+    direction: 'to',
+    lab: { backend: 'nftables' },
+  },
+);
 
 test('an unlocked guest speaks for the network', async (t) => {
   const cast = await startCast(t, { neighbour: { directives: 'mode=unlocked' } });

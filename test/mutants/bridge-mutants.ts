@@ -40,15 +40,26 @@ export const BRIDGE_MUTANTS: readonly Mutant[] = [
     titles: ['the bridge alone: the guest*'],
   },
   {
-    name: 'FDB: flushed before it is pinned',
+    name: 'FDB: what a port on the bridge has learned goes, and what was pinned',
     file: FILE,
-    edit: replacing(/^.*await rtnetlink\.flushFdb\(.*\n/m, ''),
+    edit: replacing(/^.*await rtnetlink\.flushFdb\(.*\n.*await unpin\(.*\n/m, ''),
     tests: ['attacks/layers'],
     titles: ['what a port has learned*'],
+  },
+  {
+    name: 'FDB: what was pinned goes',
+    file: FILE,
+    edit: replacing(/^.*await unpin\(.*\n/m, ''),
+    tests: ['port/bridge-layer'],
+    titles: ['a further MAC *'],
   },
 ];
 
 export const UNOBSERVABLE_IN_THE_BRIDGE: readonly Unobservable[] = [
+  {
+    name: 'FDB: flushed',
+    why: 'what it leaves is deleted one by one; a flush is one request for thousands',
+  },
   {
     name: 'bridge port: rootBlock, its effect',
     why: 'BPDU guard disables the port at the first BPDU; that online restores the flag is tested',

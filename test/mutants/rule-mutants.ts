@@ -38,7 +38,7 @@ function stagesOf(rules: RuleSet): readonly Place[] {
 
 const TESTS: readonly (readonly [RegExp, Pick<Mutant, 'tests' | 'titles'>])[] = [
   [/fromGuest\.(link|arp)/, { tests: ['attacks/link'] }],
-  [/fromGuest\.ipv4\.2/, { tests: ['attacks/ipv4'], titles: ['what speaks for *'] }],
+  [/fromGuest\.ipv4\.2/, { tests: ['attacks/ipv4'], titles: ['what speaks for *', 'a DHCP answer *'] }],
   [/fromGuest\.ipv4/, { tests: ['attacks/ipv4'], titles: ['* sources *'] }],
   [/fromGuest\.ipv6\.[01]/, { tests: ['attacks/ipv6'], titles: ['* sources *'] }],
   [/fromGuest\.ipv6\.2/, { tests: ['attacks/ipv6'], titles: ['what speaks for *'] }],
@@ -122,8 +122,12 @@ const key = (match: unknown) =>
 
 const isDrop = ({ verdict }: Rule) => typeof verdict !== 'string';
 
-/** With xtables, ip6tables looks for the ports of TCP and UDP once more (packet-end.ts). */
-const PACKET_END = /^\{"protocol":(6|17)\}$/;
+/**
+ * Whether it takes nftables to notice: ip6tables looks for the ports of TCP and UDP once more (packet-end.ts), and
+ * ebtables cannot look behind where options would be.
+ */
+const takesNftables = (path: Path, match: string) =>
+  (path[1] === 'ipv6' && /^\{"protocol":(6|17)\}$/.test(match)) || match.includes('"plainDestinationPort"');
 
 /** Each rule that drops, and the end of the stage when that drops, where there is more than one such thing. */
 function dropMutants({ path, stage }: Place): readonly Mutant[] {
@@ -137,7 +141,7 @@ function dropMutants({ path, stage }: Place): readonly Mutant[] {
       rules: `typeof rule.verdict === 'string' || key(rule.match) !== ${JSON.stringify(key(match))}`,
     }),
     ...testsOf(path),
-    ...(path[1] === 'ipv6' && PACKET_END.test(key(match)) ? { backend: 'nftables' as const } : {}),
+    ...(takesNftables(path, key(match)) ? { backend: 'nftables' as const } : {}),
   }));
   const end = {
     name: `${name}: end`,
@@ -149,7 +153,15 @@ function dropMutants({ path, stage }: Place): readonly Mutant[] {
 
 /** What a frame must be to take a short cut past the stages: any of it left out is a way past them. */
 const SHORT_CUT_FIELDS = {
-  fromGuest: ['etherSource', 'etherDestination', 'source', 'protocol', 'sourcePortNot', 'destinationPortNot'],
+  fromGuest: [
+    'etherSource',
+    'etherDestination',
+    'source',
+    'protocol',
+    'sourcePortNot',
+    'destinationPortNot',
+    'plainDestinationPortNot',
+  ],
   toGuest: ['etherDestination', 'destination', 'fromPeer', 'fromIsolated'],
 } as const;
 

@@ -27,8 +27,9 @@ const policies: fc.Arbitrary<GuardPolicy> = fc
   })
   .map((different) => policy(1, { mac: parseMac(GUEST.mac), ...different }));
 
-/** Ports that rules are about, and their neighbours. */
+/** A DHCP client's, which is looked for in two places, other ports that rules are about, and their neighbours. */
 const port = fc.oneof(
+  fc.constant(68),
   fc
     .constantFrom(67, 68, 269, 520, 521, 546, 547, 646, 654, 698, 914, 1985, 2029, 3222, 6696)
     .chain((number) => fc.integer({ min: number - 1, max: number + 1 })),

@@ -19,9 +19,17 @@ function inward(senders: readonly Sender[], build: (from: Station) => f.Bytes): 
 }
 
 const packet4 =
-  (dst: string, ether: Partial<f.EthernetHeader> = {}, payload = harmless4()) =>
+  (
+    dst: string,
+    ether: Partial<f.EthernetHeader> = {},
+    payload = harmless4(),
+    header: Partial<f.Ipv4Header> = {},
+  ) =>
   (from: Station) =>
-    f.ethernet({ src: from.mac, dst: GUEST.mac, ...ether }, f.ipv4({ src: from.ip, dst }, payload));
+    f.ethernet(
+      { src: from.mac, dst: GUEST.mac, ...ether },
+      f.ipv4({ src: from.ip, dst, ...header }, payload),
+    );
 const packet6 =
   (dst: string, ether: Partial<f.EthernetHeader> = {}, payload = harmless6()) =>
   (from: Station) =>
@@ -146,6 +154,14 @@ export const PEER_SPEAKERS: readonly Attack[] = [
     ),
   }),
 ];
+
+/** See DISGUISED_DHCP. */
+export const DISGUISED_PEER_DHCP: readonly Attack[] = because('dhcp-server', {
+  'DHCP answer behind a header that says it is longer': [6, 7, 15].flatMap((ihl) => {
+    const answer = { type: f.DHCP_OFFER, mac: GUEST.mac, yourIp: STRANGER.ip, serverId: NEIGHBOUR.ip };
+    return fromPeer(packet4(GUEST.ip, {}, f.dhcp(answer), { ihl }));
+  }),
+});
 
 /** What the guest needs, and gets. */
 export const FOR_GUEST: Readonly<Record<string, readonly Shot[]>> = {
