@@ -36,6 +36,20 @@ While "vifguard watch" runs, as vifguard.service, vif-guard hands it the event, 
 a program, and ends with its verdict. When the watch does not run, or dies, or says nothing for 5 s, and
 is then killed, vif-guard does the work itself, with the same result.
 
+Below the vif's backend path in xenstore stands the policy that the port is held to, for other tools to read. Lists are
+words between blanks. What is not there, the guest has none of.
+
+Xenstore:
+  hotplug-status                     connected, or error
+  hotplug-error                      why
+  vifguard/mode                      locked, unlocked or disabled
+  vifguard/mac, extra-mac            the guest's own MAC, and further ones
+  vifguard/ipv4, ipv6                its addresses and prefixes, or any
+  vifguard/link-local                eui64, listed or any
+  vifguard/dhcp                      on or off
+  vifguard/peers, dom0               isolated or open; allow, icmp or none
+  vifguard/role, vrrp, vlan          what few guests have
+
 Environment:
   XENBUS_PATH, vif, INTERFACE        from xl: the vif's path in xenstore, and its device
   VIFGUARD_CONF                      another file than /etc/xen/vif-guard.conf
