@@ -28,25 +28,31 @@ export interface Request {
   readonly value?: string;
 }
 
-interface Pending {
+interface Queued {
+  readonly requestId: number;
   readonly request: Request;
-  readonly timer: NodeJS.Timeout;
+  readonly message: Buffer;
   resolve(payload: Buffer): void;
   reject(error: XenstoreError): void;
+}
+
+interface Pending extends Queued {
+  readonly timer: NodeJS.Timeout;
 }
 
 type Loss = Pick<XenstoreFailure, 'code' | 'detail' | 'cause'>;
 
 /**
- * Requests and their answers over one connection, any number in flight at a time. A late answer, or
- * one that fits no request, means that the two sides disagree on where they are: the connection is
- * given up, and with it everything pending.
+ * Requests and their answers over one connection, as many in flight at a time as its transport carries.
+ * A late answer, or one that fits no request, means that the two sides disagree on where they are: the
+ * connection is given up, and with it everything pending.
  */
 export class Connection {
   /** Fulfilled when the connection is gone: with the reason, or undefined after `close`. */
   readonly closed: Promise<XenstoreError | undefined>;
   readonly timeoutMs: number;
   readonly #decoder = new MessageDecoder();
+  readonly #queue: Queued[] = [];
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Map<string, (path: string) => void>();
   #transport: Transport | undefined;
@@ -112,10 +118,19 @@ export class Connection {
     return new Promise((resolve, reject) => {
       if (this.#loss !== undefined) throw failure(request, this.#loss);
       const message = this.#encode(requestId, request);
-      const timer = setTimeout(() => this.#timeOut(), this.timeoutMs);
-      this.#pending.set(requestId, { request, timer, resolve, reject });
-      this.#transport?.send(message);
+      this.#queue.push({ requestId, request, message, resolve, reject });
+      this.#transmit();
     });
+  }
+
+  /** Sends what there is room for. */
+  #transmit(): void {
+    const room = (this.#transport?.maxInFlight ?? 0) - this.#pending.size;
+    for (const queued of this.#queue.splice(0, room)) {
+      const timer = setTimeout(() => this.#timeOut(), this.timeoutMs);
+      this.#pending.set(queued.requestId, { ...queued, timer });
+      this.#transport?.send(queued.message);
+    }
   }
 
   #encode(requestId: number, request: Request): Buffer {
@@ -158,6 +173,7 @@ export class Connection {
     }
     clearTimeout(pending.timer);
     this.#pending.delete(requestId);
+    this.#transmit();
     if (type === MessageType.ERROR) pending.reject(failure(pending.request, refusal(payload)));
     else pending.resolve(payload);
   }
@@ -177,11 +193,11 @@ export class Connection {
     this.#loss = loss;
     this.#transport?.close();
     this.#listeners.clear();
-    for (const { request, timer, reject } of this.#pending.values()) {
-      clearTimeout(timer);
+    for (const { timer } of this.#pending.values()) clearTimeout(timer);
+    for (const { request, reject } of [...this.#pending.values(), ...this.#queue])
       reject(failure(request, loss));
-    }
     this.#pending.clear();
+    this.#queue.length = 0;
     this.#settleClosed(reason);
   }
 }

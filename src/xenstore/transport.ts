@@ -11,6 +11,8 @@ import { HEADER_BYTES, MAX_PAYLOAD_BYTES } from './wire.ts';
 export interface Transport {
   /** Longest payload it carries, in bytes. */
   readonly maxPayload: number;
+  /** How many requests may wait for their answers at a time. */
+  readonly maxInFlight: number;
   /** Sends one whole message. */
   send(message: Buffer): void;
   close(): void;
@@ -69,6 +71,7 @@ async function openSocket(path: string, events: TransportEvents): Promise<Transp
   socket.on('close', () => lost(new Error('closed by xenstored')));
   return {
     maxPayload: MAX_PAYLOAD_BYTES,
+    maxInFlight: Number.POSITIVE_INFINITY,
     send: batch(socket),
     close: () => {
       live = false;
@@ -114,8 +117,9 @@ function batch(socket: Socket): (message: Buffer) => void {
 
 /**
  * Linux's xenbus device (drivers/xen/xenbus/xenbus_dev_frontend.c) takes one message per write, of
- * 4096 bytes with its header, and Node.js has no way to wait for a device to become readable: a
- * blocking read would hold a thread that nothing can wake. So it is asked again and again.
+ * 4096 bytes with its header. It sends the message later, out of the one buffer that each opened file has:
+ * another one written before the answer would go in its place. And Node.js has no way to wait for a device
+ * to become readable: a blocking read would hold a thread that nothing can wake. So it is asked again and again.
  */
 async function openDevice(path: string, events: TransportEvents): Promise<Transport> {
   const device = await open(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -123,6 +127,7 @@ async function openDevice(path: string, events: TransportEvents): Promise<Transp
   let written: Promise<unknown> = Promise.resolve();
   return {
     maxPayload: MAX_PAYLOAD_BYTES - HEADER_BYTES,
+    maxInFlight: 1,
     send: (message) => {
       written = written.then(() => device.write(message)).catch((error: Error) => poller.fail(error));
       poller.hurry();

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,14 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { XenstoreClient } from '../../src/xenstore/client.ts';
 import { XenstoreError } from '../../src/xenstore/error.ts';
-import { startStore, temporaryDirectory } from './store.ts';
-
-async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await condition()); tries++) {
-    if (tries > 500) throw new Error('the condition did not come true within 5 s');
-    await sleep(10);
-  }
-}
+import { deviceBefore, startStore, temporaryDirectory, waitFor } from './store.ts';
 
 test('what xenstore-write wrote is read, and the other way round', async (t) => {
   const { xs, client } = await startStore(t);
@@ -236,23 +228,9 @@ test('close rejects what is pending', async (t) => {
   t.is(await client.closed, undefined);
 });
 
-/**
- * A character device with xenstored behind it, as /dev/xen/xenbus has, which exists under Xen only: a
- * pseudo-terminal that socat connects to the real xenstored.
- */
 async function openDevice(t: ExecutionContext): Promise<string> {
   const { xs } = await startStore(t);
-  const device = join(await temporaryDirectory(t), 'xenbus');
-  const socat = execa('socat', [`PTY,link=${device},rawer,wait-slave`, `UNIX-CONNECT:${xs.socket}`], {
-    reject: false,
-  });
-  t.teardown(async () => {
-    socat.kill();
-    await socat;
-  });
-  await once(socat, 'spawn');
-  await waitFor(async () => (await execa('test', ['-c', device], { reject: false })).exitCode === 0);
-  return device;
+  return deviceBefore(t, xs.socket);
 }
 
 test('a character device serves as well as a socket', async (t) => {

@@ -12,13 +12,13 @@ import {
   MessageDecoder,
   MessageType,
 } from '../../src/xenstore/wire.ts';
-import { temporaryDirectory } from './store.ts';
+import { deviceBefore, temporaryDirectory } from './store.ts';
 
 // A server of our own here, for what a real xenstored never does: answer late, wrongly or not at all.
 
 type Answer = (request: Message, socket: Socket) => void;
 
-async function connectTo(t: ExecutionContext, answer: Answer, timeoutMs = 10_000): Promise<XenstoreClient> {
+async function serve(t: ExecutionContext, answer: Answer): Promise<string> {
   const path = join(await temporaryDirectory(t), 'fake');
   const server = createServer((socket) => {
     const decoder = new MessageDecoder();
@@ -29,12 +29,18 @@ async function connectTo(t: ExecutionContext, answer: Answer, timeoutMs = 10_000
   });
   server.listen(path);
   await once(server, 'listening');
+  t.teardown(() => server.close());
+  return path;
+}
+
+async function open(t: ExecutionContext, path: string, timeoutMs: number): Promise<XenstoreClient> {
   const client = await XenstoreClient.open({ path, timeoutMs });
-  t.teardown(() => {
-    client.close();
-    server.close();
-  });
+  t.teardown(() => client.close());
   return client;
+}
+
+async function connectTo(t: ExecutionContext, answer: Answer, timeoutMs = 10_000): Promise<XenstoreClient> {
+  return open(t, await serve(t, answer), timeoutMs);
 }
 
 const reply = (request: Message, changes: Partial<Message> = {}) =>
@@ -48,6 +54,24 @@ test('answers in another order still find their requests', async (t) => {
     for (const each of held.reverse()) socket.write(reply(each, { payload: each.payload }));
   });
   t.deepEqual(await client.readAll(['/1', '/2', '/3']), ['/1\0', '/2\0', '/3\0']);
+});
+
+test('over a device, a request is sent once the one before is answered', async (t) => {
+  // Linux sends what is written to it a little later, out of the one buffer that an opened file has.
+  let buffer: Buffer;
+  const path = await serve(t, (request, socket) => {
+    buffer = request.payload;
+    setTimeout(() => socket.write(reply(request, { payload: buffer })), 20);
+  });
+  const client = await open(t, await deviceBefore(t, path), 1_000);
+  const paths = Array.from({ length: 60 }, (_, number) => `/${number}`);
+  t.deepEqual(
+    await client.readAll(paths),
+    paths.map((each) => `${each}\0`),
+  );
+  const last = client.readAll(['/1', '/2', '/3']);
+  client.close();
+  await t.throwsAsync(last, { instanceOf: XenstoreError, code: 'ECANCELED' });
 });
 
 test('answers that come byte by byte are put together', async (t) => {
