@@ -7,7 +7,14 @@ import type { BridgeVlan } from '../netlink/bridge-vlan.ts';
 import type { FdbEntry } from '../netlink/fdb.ts';
 import type { Link } from '../netlink/link.ts';
 import type { AddressSet, GuardPolicy, Mode } from '../policy/guard-policy.ts';
-import { accessVid, type BridgeLayer, isAccess, layerOf, settingsDiffering } from '../port/bridge-layer.ts';
+import {
+  accessVid,
+  type BridgeLayer,
+  isAccess,
+  KEPT_OUT,
+  layerOf,
+  settingsDiffering,
+} from '../port/bridge-layer.ts';
 import { guestName, type PortKind, type PortRecord, policyOf, type Registry } from '../port/registry.ts';
 import { attachAdvice, detachAdvice } from '../xenstore/vif-report.ts';
 import { parseGuestPort } from './guest-port.ts';
@@ -295,6 +302,7 @@ export interface AttachedLink {
 export function layerProblems(attached: AttachedLink, layer: BridgeLayer): string[] {
   return [
     ...settingProblems(attached.link, layer),
+    ...deviceProblems(attached.link),
     ...vlanProblems(attached, layer),
     ...fdbProblems(attached, layer),
   ];
@@ -329,6 +337,14 @@ function settingProblems({ port = {} }: Link, { settings }: BridgeLayer): string
   return settingsDiffering(port, settings).map(
     (name) => `${name} is ${formatSetting(port[name])}, should be ${formatSetting(settings[name])}`,
   );
+}
+
+/** They matter once the port has lost its bridge. */
+function deviceProblems({ arp, group }: Link): string[] {
+  return [
+    ...(arp === KEPT_OUT.arp ? [] : ['arp is on, should be off']),
+    ...(group === KEPT_OUT.group ? [] : [`its device group is ${group}, should be ${KEPT_OUT.group}`]),
+  ];
 }
 
 /** A bridge port setting as bridge(8) writes it. */
@@ -393,6 +409,8 @@ function bridgeFindings(state: HostState, name: string): Finding[] {
   const ports = [...state.registry.ports].flatMap(([port, { bridge }]) => (bridge === name ? [port] : []));
   const bridge = linkNamed(state, name);
   if (bridge?.kind !== 'bridge') {
+    // One that only its record remembers may go.
+    if (ports.length === 0) return [];
     const remedy = 'make the bridge, and restart its guests; or detach them';
     return [finding([name, 'there is no such bridge'], remedy, ports)];
   }

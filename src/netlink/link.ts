@@ -26,6 +26,10 @@ export interface Link {
   readonly name: string;
   /** Administratively up (IFF_UP). */
   readonly up: boolean;
+  /** Whether it answers ARP, and hears it (not IFF_NOARP). */
+  readonly arp: boolean;
+  /** The number of the device group, by which rules tell links apart; 0 unless somebody has put it in another. */
+  readonly group: number;
   readonly mtu: number;
   /** Hex pairs between colons; empty for an interface without an address. */
   readonly address: string;
@@ -45,6 +49,8 @@ export interface Link {
 /** What to change of a link; what is absent stays as it is. */
 export interface LinkChange {
   readonly up?: boolean;
+  readonly arp?: boolean;
+  readonly group?: number;
   readonly name?: string;
   readonly mtu?: number;
   readonly address?: MacAddress;
@@ -59,6 +65,7 @@ export interface LinkChange {
 
 const IFINFOMSG_BYTES = 16;
 const IFF_UP = 1;
+const IFF_NOARP = 0x80;
 /** Leaves the counters out (RTEXT_FILTER_SKIP_STATS). */
 const SKIP_STATS = 8;
 
@@ -69,6 +76,7 @@ const IFLA_MTU = u32(4);
 const IFLA_MASTER = u32(10);
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+const IFLA_GROUP = u32(27);
 const IFLA_NET_NS_FD = u32(28);
 const IFLA_EXT_MASK = u32(29);
 const IFLA_LINK_NETNSID = u32(37);
@@ -141,13 +149,14 @@ export function linkChanges(index: number, change: LinkChange): Buffer[] {
 }
 
 function linkChange(index: number, change: LinkChange): Buffer {
-  const { up, name, mtu, address, alias, master, netnsFd, port } = change;
+  const { name, mtu, address, alias, group, master, netnsFd, port } = change;
   return Buffer.concat([
-    ifinfomsg({ index, ...(up === undefined ? {} : { up }) }),
+    ifinfomsg({ index, ...change }),
     ...(name === undefined ? [] : [IFLA_IFNAME.write(name)]),
     ...(mtu === undefined ? [] : [IFLA_MTU.write(mtu)]),
     ...(address === undefined ? [] : [bytesAttribute(IFLA_ADDRESS, macBytes(address))]),
     ...(alias === undefined ? [] : [bytesAttribute(IFLA_IFALIAS, Buffer.from(alias))]),
+    ...(group === undefined ? [] : [IFLA_GROUP.write(group)]),
     ...(master === undefined ? [] : [IFLA_MASTER.write(master)]),
     ...(netnsFd === undefined ? [] : [IFLA_NET_NS_FD.write(netnsFd)]),
     ...(port === undefined ? [] : [portInfo(writeFields(BRIDGE_PORT, port))]),
@@ -175,11 +184,11 @@ export function bridgeChange(index: number, change: Partial<BridgeAttributes>): 
   ]);
 }
 
-function ifinfomsg({ index = 0, up }: { index?: number; up?: boolean }): Buffer {
+function ifinfomsg({ index = 0, up, arp }: { index?: number } & Pick<LinkChange, 'up' | 'arp'>): Buffer {
   const header = Buffer.alloc(IFINFOMSG_BYTES);
   header.writeInt32LE(index, 4);
-  header.writeUInt32LE(up === true ? IFF_UP : 0, 8);
-  header.writeUInt32LE(up === undefined ? 0 : IFF_UP, 12);
+  header.writeUInt32LE((up === true ? IFF_UP : 0) | (arp === false ? IFF_NOARP : 0), 8);
+  header.writeUInt32LE((up === undefined ? 0 : IFF_UP) | (arp === undefined ? 0 : IFF_NOARP), 12);
   return header;
 }
 
@@ -195,10 +204,13 @@ export function parseLink(payload: Buffer): Link {
     throw new MalformedMessageError('a link without name or MTU');
   }
   const alias = attributes.get(IFLA_IFALIAS);
+  const flags = payload.readUInt32LE(8);
   return {
     index: payload.readInt32LE(4),
     name,
-    up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
+    up: (flags & IFF_UP) !== 0,
+    arp: (flags & IFF_NOARP) === 0,
+    group: read(attributes, IFLA_GROUP) ?? 0,
     mtu,
     address: formatAddress(attributes.get(IFLA_ADDRESS)),
     ...(alias === undefined ? {} : { alias: text(IFLA_IFALIAS).read(alias) }),

@@ -1,5 +1,6 @@
 import { type MacAddress, parseMac } from '../address/mac.ts';
 import { quote } from '../address/quote.ts';
+import { GUEST_GROUP } from '../backends/guest-group.ts';
 import { InputError, VifguardError } from '../errors.ts';
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
 import type { BridgeVlan } from '../netlink/bridge-vlan.ts';
@@ -76,6 +77,9 @@ const PLAIN: Partial<BridgePortSettings> = {
   groupFwdMask: 0,
 };
 
+/** What keeps a port out of dom0's own network should it lose its bridge: it is deaf to ARP, and in the group. */
+export const KEPT_OUT: Pick<Link, 'arp' | 'group'> = { arp: false, group: GUEST_GROUP };
+
 export interface Membership {
   readonly port: {
     readonly index: number;
@@ -114,7 +118,8 @@ export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: 
   const { index } = port;
   refuseUnfiltered(bridge, layer);
   const vid = accessVid(layer, bridge);
-  await rtnetlink.setLink(index, { ...(port.joined ? {} : { master: bridge.index }), port: layer.settings });
+  const membership = port.joined ? {} : { master: bridge.index };
+  await rtnetlink.setLink(index, { ...membership, ...KEPT_OUT, port: layer.settings });
   const link = await rtnetlink.link(port.name);
   if (link !== undefined) {
     refuseUnkept(link, layer);

@@ -1,3 +1,4 @@
+import { GUEST_GROUP } from '../backends/guest-group.ts';
 import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Link } from '../netlink/link.ts';
@@ -87,10 +88,12 @@ export async function closeNamed(rtnetlink: Rtnetlink, name: string): Promise<vo
   if (link !== undefined) await closeLink(rtnetlink, link);
 }
 
-/** Link down, off its bridge. */
-export async function closeLink(rtnetlink: Rtnetlink, { index, up, master = 0 }: Link): Promise<void> {
+/** Link down, off its bridge, and as xl made it. */
+export async function closeLink(rtnetlink: Rtnetlink, { index, up, master = 0, group }: Link): Promise<void> {
+  const isOurs = group === GUEST_GROUP;
   if (up) await rtnetlink.setLink(index, { up: false });
-  if (master !== 0) await rtnetlink.setLink(index, { master: 0 });
+  if (master === 0 && !isOurs) return;
+  await rtnetlink.setLink(index, { master: 0, ...(isOurs ? { arp: true, group: 0 } : {}) });
 }
 
 /** Takes all rules of ours out of the kernel. */
@@ -104,11 +107,12 @@ async function callsIp6tables(registry: Registry): Promise<boolean> {
   return backends.some(({ bridgeNetfilter }) => bridgeNetfilter);
 }
 
-/** Lets bridges call ip6tables again as they did before us. */
+/** Lets bridges call ip6tables again as they did before us; what has taken the name of one that is gone is none. */
 export async function releaseBridges(rtnetlink: Rtnetlink, bridges: Registry['bridges']): Promise<void> {
   for (const [name, { calledIp6tables }] of Object.entries(bridges)) {
     const bridge = await rtnetlink.link(name);
-    if (bridge !== undefined) await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: calledIp6tables });
+    if (bridge?.kind === 'bridge')
+      await rtnetlink.setBridge(bridge.index, { nfCallIp6tables: calledIp6tables });
   }
 }
 

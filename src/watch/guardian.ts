@@ -10,7 +10,7 @@ import { restorationOf } from '../host/restoration.ts';
 import { PUBLISHED } from '../hotplug/vif.ts';
 import type { Outcome, Part } from '../metrics/metrics.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
-import { macKey } from '../port/index-keys.ts';
+import { bridgeKey, macKey } from '../port/index-keys.ts';
 import { withLock } from '../port/lock.ts';
 import { portsOfVif, type Registry, readRegistry } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
@@ -53,6 +53,8 @@ export class Guardian {
   readonly #suspects = new Map<string, string>();
   /** Ports that were seen on their bridge, and the index of each. */
   readonly #members = new Map<string, number>();
+  /** The index that each bridge had when it was last seen. */
+  readonly #bridges = new Map<string, number>();
   #touched: Touched[] = [];
   #everything = false;
   #config: HostConfig;
@@ -122,13 +124,21 @@ export class Guardian {
 
   #suspectLink(registry: Registry, { index, name, address }: Touched): void {
     const { ports, bridges } = registry;
-    if (name !== undefined && Object.hasOwn(bridges, name)) this.#suspect(`${BRIDGE}${name}`);
+    if (name !== undefined && Object.hasOwn(bridges, name)) this.#suspectBridge(registry, name, index);
     if (name !== undefined && ports.has(name)) this.#suspect(name);
     for (const [port, known] of this.#members) if (known === index) this.#suspect(port);
     if (address === undefined) return;
     for (const [port, { policy }] of ports.under(macKey(address))) {
       if (policy.mac === address || policy.extraMacs.includes(address)) this.#suspect(port);
     }
+  }
+
+  /** One that was made again has lost its ports. */
+  #suspectBridge({ ports }: Registry, name: string, index: number): void {
+    this.#suspect(`${BRIDGE}${name}`);
+    if (this.#bridges.get(name) === index) return;
+    this.#bridges.set(name, index);
+    for (const [port] of ports.under(bridgeKey(name))) if (this.#members.has(port)) this.#suspect(port);
   }
 
   #suspect(subject: string, by = ''): void {

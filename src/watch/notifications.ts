@@ -37,8 +37,26 @@ export interface Changer {
   readonly program: string;
 }
 
-/** The families that rules of ours are in: bridge, and IPv6 for ip6tables (NFPROTO_*). */
-const FAMILIES: readonly number[] = [7, 10];
+/** Of chains, rules, sets and elements alike (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE ...). */
+const NFTA_TABLE = text(1);
+/**
+ * The families that rules of ours are in (NFPROTO_*): bridge, and IPv6 for ip6tables; and those of which we have
+ * a single rule, in this table.
+ */
+const FAMILIES: ReadonlyMap<number, string | undefined> = new Map([
+  [7, undefined],
+  [10, undefined],
+  [1, 'vifguard'],
+  [2, 'raw'],
+]);
+
+function isOurs(payload: Buffer): boolean {
+  const family = payload[0] ?? 0;
+  const wanted = FAMILIES.get(family);
+  if (wanted === undefined) return FAMILIES.has(family);
+  const table = parseAttributes(payload.subarray(NFGENMSG_BYTES)).get(NFTA_TABLE.type);
+  return table !== undefined && NFTA_TABLE.read(table) === wanted;
+}
 
 /** Who has changed rules in a family of ours; a transaction may come in several parts. */
 export class Transactions {
@@ -49,7 +67,7 @@ export class Transactions {
     const changers: Changer[] = [];
     for (const { type, payload } of messages) {
       if (type !== NFT_MSG_NEWGEN) {
-        this.#touchesOurs ||= FAMILIES.includes(payload[0] ?? 0);
+        this.#touchesOurs ||= isOurs(payload);
         continue;
       }
       if (this.#touchesOurs) changers.push(parseChanger(payload));

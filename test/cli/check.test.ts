@@ -41,7 +41,7 @@ const OF_BACKEND: Readonly<Record<BackendName, Readonly<Record<string, Change>>>
       says: [/^ebtables nat vg-in:vif1\.0: missing: -A vg-in:vif1\.0 -j vg-x:ethertype$/],
     },
     'a port left out of the tree': {
-      command: 'ebtables -t nat -D vg-in -i vif1.0 -j vg-in:vif1.0',
+      command: 'ebtables -t nat -D vg-in:vif+ -i vif1.0 -j vg-in:vif1.0',
       says: [/^ebtables nat vg-in: missing: -A vg-in -i vif1\.0 /],
     },
     'a rule of an ip6tables chain deleted': {

@@ -7,7 +7,7 @@ import type { FdbEntry } from '../../src/netlink/fdb.ts';
 import type { Link } from '../../src/netlink/link.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { policyToJson } from '../../src/policy/serialize.ts';
-import { bridgeLayer } from '../../src/port/bridge-layer.ts';
+import { bridgeLayer, KEPT_OUT } from '../../src/port/bridge-layer.ts';
 import { Ports } from '../../src/port/ports.ts';
 import { EMPTY_REGISTRY } from '../../src/port/registry.ts';
 import { policy } from '../backends/host.ts';
@@ -16,13 +16,16 @@ const BRIDGE: Link = {
   index: 1,
   name: 'xenbr0',
   up: true,
+  arp: true,
+  group: 0,
   mtu: 1500,
   address: '02:00:00:00:00:02',
   kind: 'bridge',
 };
 
 function port(index: number, name: string, attributes: Link['port'] = {}): Link {
-  return { index, name, up: true, mtu: 1500, address: 'fe:ff:ff:ff:ff:ff', master: 1, port: attributes };
+  const kernel = { index, name, up: true, mtu: 1500, address: 'fe:ff:ff:ff:ff:ff', master: 1 };
+  return { ...kernel, ...KEPT_OUT, port: attributes };
 }
 
 function state(parts: Partial<HostState>): HostState {

@@ -6,7 +6,7 @@ import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './
 import { type PortGuard, portGuard } from './port-guard.ts';
 import { changeScript, REMOVAL, rebuildScript } from './script.ts';
 import { type Elements, EMPTY_TABLE, mergeElements } from './table.ts';
-import { apply, listTable } from './tools.ts';
+import { apply, listTables } from './tools.ts';
 
 /**
  * One table of the bridge family, with verdict maps by interface name. Not netdev's ingress and egress:
@@ -18,7 +18,7 @@ export const nftables: Backend = {
   bridgeNetfilter: false,
   applyPort,
   applyHost,
-  ports: async () => guardedPorts(await listTable()),
+  ports: async () => guardedPorts(await listTables()),
   removeAll: () => apply(REMOVAL),
   drift: readDrift,
   list: readPortRules,
@@ -59,7 +59,7 @@ async function isAccepted(script: string): Promise<boolean> {
 }
 
 async function applyHost(host: GuardedHost): Promise<void> {
-  await apply(rebuildScript(hostTable(host), presentIn(await listTable())));
+  await apply(rebuildScript(hostTable(host), presentIn(await listTables())));
 }
 
 const NO_GUARD: PortGuard = { classTable: EMPTY_TABLE, elements: new Map() };

@@ -6,7 +6,7 @@ import { hostTable } from './host-table.ts';
 import { CLASS_NAME } from './port-guard.ts';
 import { NOTHING_PRESENT, type Present, rebuildScript } from './script.ts';
 import { TABLE } from './table.ts';
-import { type Listed, listTable, printChain, rehearse } from './tools.ts';
+import { type Listed, listTables, printChain, rehearse, tablesIn } from './tools.ts';
 
 interface ListedSet {
   readonly name: string;
@@ -25,7 +25,9 @@ interface Element {
   readonly packets?: number;
 }
 
-export function presentIn(listed: readonly Listed[]): Present {
+/** The rest is written whole each time. */
+export function presentIn(all: readonly Listed[]): Present {
+  const listed = all.filter(({ chain }) => chain === undefined || isOf(TABLE, chain));
   return { chains: [...chainsIn(listed).keys()], sets: setsIn(listed) };
 }
 
@@ -35,20 +37,29 @@ export function guardedPorts(listed: readonly Listed[]): readonly string[] {
   return (guests?.elements ?? []).map(portOf);
 }
 
+function isOf(table: string, object: Record<string, unknown>): boolean {
+  return `${object.family} ${object.table}` === table;
+}
+
 /** What the kernel holds besides, or instead of, what it should: both as nft lists them. */
 export async function readDrift(host: GuardedHost | undefined): Promise<readonly Drift[]> {
-  const table = { where: 'bridge', what: `table ${TABLE}` };
-  if (host === undefined) return (await listTable()).length === 0 ? [] : [{ ...table, kind: 'unexpected' }];
+  if (host === undefined) return tableDrift('unexpected', [...tablesIn(await listTables())]);
   const [actual, expected] = await Promise.all([
-    listTable(),
+    listTables(),
     rehearse(rebuildScript(hostTable(host), NOTHING_PRESENT)),
   ]);
-  if (actual.length === 0) return [{ ...table, kind: 'missing' }];
+  const there = tablesIn(actual);
+  const missing = [...tablesIn(expected)].filter((name) => !there.has(name));
+  if (missing.length > 0) return tableDrift('missing', missing);
   const classes = portsByClass(expected);
   return [...chainDrift(actual, expected), ...setDrift(actual, expected)].map((drift) => {
     const ports = portsOf(drift, host, classes);
     return ports === undefined ? drift : { ...drift, ports };
   });
+}
+
+function tableDrift(kind: Drift['kind'], names: readonly string[]): Drift[] {
+  return names.map((name) => ({ where: name.replace(/ .*/, ''), kind, what: `table ${name}` }));
 }
 
 /** An element is of its port alone, and what belongs to a class is of all ports whose frames that judges. */
@@ -121,7 +132,7 @@ function setLines({ name, declaration, elements }: ListedSet): readonly string[]
 
 /** The chains of the port's class, and its elements of all sets. */
 export async function readPortRules(port: string): Promise<string> {
-  const listed = await listTable();
+  const listed = await listTables();
   const own = setsIn(listed).flatMap(({ name, elements }) =>
     elements.filter((element) => portOf(element) === port).map((element) => ({ name, element })),
   );
@@ -135,7 +146,7 @@ export async function readPortRules(port: string): Promise<string> {
 
 export async function readDrops(): Promise<ReadonlyMap<string, Drops>> {
   const drops = new Map<string, Record<string, number>>();
-  for (const { name, elements } of setsIn(await listTable())) {
+  for (const { name, elements } of setsIn(await listTables())) {
     const reason = reasonOf(name);
     if (reason === undefined) continue;
     for (const element of elements) {

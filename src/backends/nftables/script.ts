@@ -1,4 +1,5 @@
 import { COUNTERS } from './base-chains.ts';
+import { OFF_BRIDGE, OFF_BRIDGE_TABLE } from './off-bridge.ts';
 import { type Elements, quoted, type SetDeclaration, TABLE, type Table } from './table.ts';
 
 /** What of ours the kernel has. */
@@ -27,6 +28,7 @@ export function rebuildScript(table: Table, present: Present): string {
     ...declarations(table),
     ...rules(table),
     ...elementLines('add', table.elements),
+    ...OFF_BRIDGE,
   ]);
 }
 
@@ -52,8 +54,10 @@ export function changeScript({ remove, add, table, forget }: Change): string {
   ]);
 }
 
-/** Takes the table away; fine when there is none. */
-export const REMOVAL = script([`add table ${TABLE}`, `delete table ${TABLE}`]);
+/** Takes the tables away; fine when there are none. */
+export const REMOVAL = script(
+  [TABLE, OFF_BRIDGE_TABLE].flatMap((name) => [`add table ${name}`, `delete table ${name}`]),
+);
 
 function script(lines: readonly string[]): string {
   return `${lines.join('\n')}\n`;

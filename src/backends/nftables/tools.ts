@@ -1,4 +1,5 @@
 import { runTool } from '../tool.ts';
+import { OFF_BRIDGE_TABLE } from './off-bridge.ts';
 import { TABLE } from './table.ts';
 
 /** An object as `nft -j` lists it (libnftables-json(5)): its kind, then its contents. */
@@ -15,17 +16,24 @@ export async function apply(script: string): Promise<void> {
   });
 }
 
-/** What the kernel has of ours; nothing when there is no table. @throws FilterToolError */
-export async function listTable(): Promise<readonly Listed[]> {
-  const tables = objects(await nft(['-j', 'list', 'tables', 'bridge']));
-  if (!tables.some(({ table }) => table !== undefined && `bridge ${table.name}` === TABLE)) return [];
-  return objects(await nft(['-j', 'list', 'table', ...TABLE.split(' ')]));
+/** What the kernel has of ours; nothing when there are no tables. @throws FilterToolError */
+export async function listTables(): Promise<readonly Listed[]> {
+  const there = tablesIn(objects(await nft(['-j', 'list', 'tables'])));
+  const ours = [TABLE, OFF_BRIDGE_TABLE].filter((name) => there.has(name));
+  const tables = await Promise.all(ours.map((name) => nft(['-j', 'list', 'table', ...name.split(' ')])));
+  return tables.flatMap(objects);
 }
 
-/** What the kernel would list after this script, in a network namespace that ends with the tool. @throws FilterToolError */
+/** The tables that are listed, by family and name. */
+export function tablesIn(listed: readonly Listed[]): ReadonlySet<string> {
+  return new Set(
+    listed.flatMap(({ table }) => (table === undefined ? [] : [`${table.family} ${table.name}`])),
+  );
+}
+
+/** All that the kernel would list after this script, in a network namespace that ends with the tool. @throws FilterToolError */
 export async function rehearse(script: string): Promise<readonly Listed[]> {
-  const list = `nft -f - && exec nft -j list table ${TABLE}`;
-  const args = ['--net', 'sh', '-c', list];
+  const args = ['--net', 'sh', '-c', 'nft -f - && exec nft -j list ruleset'];
   return objects(await runTool({ program: 'unshare', args, input: script, debianPackage: 'util-linux' }));
 }
 

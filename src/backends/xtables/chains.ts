@@ -4,8 +4,18 @@ import type { Reason } from '../../rules/reason.ts';
 export type Chains = ReadonlyMap<string, readonly string[]>;
 
 /** The tables that vifguard writes to. */
-export const TABLES = ['ebtables filter', 'ebtables nat', 'ip6tables filter', 'ip6tables raw'] as const;
+export const TABLES = [
+  'ebtables filter',
+  'ebtables nat',
+  'ip6tables filter',
+  'ip6tables raw',
+  'iptables raw',
+] as const;
 export type TableName = (typeof TABLES)[number];
+
+/** The tools that write them, in their nft variants. */
+export const TOOLS = ['ebtables', 'ip6tables', 'iptables'] as const;
+export type ToolName = (typeof TOOLS)[number];
 
 /** Names of chains, by table. */
 export type ChainNames = { readonly [name in TableName]: readonly string[] };
@@ -48,6 +58,7 @@ export function mapTables<T>(of: (name: TableName) => T): { readonly [name in Ta
     'ebtables nat': of('ebtables nat'),
     'ip6tables filter': of('ip6tables filter'),
     'ip6tables raw': of('ip6tables raw'),
+    'iptables raw': of('iptables raw'),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { GuardedHost } from '../backend.ts';
+import { GUEST_GROUP } from '../guest-group.ts';
 import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
 import { dispatchChains, nameTree } from './dispatch.ts';
 import { reasonChains } from './log-chains.ts';
@@ -7,11 +8,16 @@ import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
 import { JUDGED, MARKED_DROPS, portChains } from './port-chains.ts';
 import { SHARED_STAGES, sharedChains } from './shared-stages.ts';
 
+/** Bridged frames come by their bridge here: this port has lost its own. */
+const OFF_BRIDGE = `-m devgroup --src-group ${hex(GUEST_GROUP)} -j DROP`;
+
 /** The built-in chains and our rule that stands first in each. */
 export const HOOKS: readonly {
   readonly table: keyof Tables;
   readonly chain: string;
   readonly rule: string;
+  /** Whether others' rules may come to stand in front. */
+  readonly anywhere?: true;
 }[] = [
   { table: 'ebtables nat', chain: 'PREROUTING', rule: `-j ${ROOT.fromGuest}` },
   // What is forwarded and what dom0 sends: one hook, so that the kernel walks the chains once.
@@ -20,6 +26,7 @@ export const HOOKS: readonly {
   { table: 'ebtables filter', chain: 'INPUT', rule: '-j vg-input' },
   { table: 'ip6tables raw', chain: 'PREROUTING', rule: '-j vg-raw' },
   { table: 'ip6tables filter', chain: 'FORWARD', rule: '-j vg-forward' },
+  { table: 'iptables raw', chain: 'PREROUTING', rule: OFF_BRIDGE, anywhere: true },
 ];
 
 /** All chains for a host: what the kernel should hold. */
@@ -97,6 +104,7 @@ function bridgeChains({ bridges }: GuardedHost): Partial<Tables> {
       [
         'vg-raw',
         [
+          OFF_BRIDGE,
           `-m mark --mark ${hex(MARK.upperLayer)}/${hex(MARK.upperLayer)} -j ${PACKET_END}`,
           `${pending} -j ${ROOT.neighborDiscovery}`,
           `${pending} -j ${reasonChain('unfiltered')}`,

@@ -55,13 +55,14 @@ function ofPort(chain: string, drift: Drift): Drift {
 
 /** A rule in front of our hook could accept what we would drop. */
 function hookDrift(actual: SavedTables, expected: SavedTables): Drift[] {
-  return HOOKS.flatMap(({ table, chain, rule }): Drift[] => {
+  return HOOKS.flatMap(({ table, chain, rule, anywhere }): Drift[] => {
     const hook = `-A ${chain} ${rule}`;
     if (!expected[table].includes(hook)) return [];
     const rules = actual[table].filter((line) => line.startsWith(`-A ${chain} `));
     const where = `${table} ${chain}`;
     const at = rules.indexOf(hook);
     if (at < 0) return [{ where, kind: 'missing', what: hook }];
+    if (anywhere) return [];
     return rules
       .slice(0, at)
       .map((line) => ({ where, kind: 'unexpected', what: `${line} (in front of ours)` }));

@@ -1,11 +1,16 @@
-import { type ChainNames, mapTables, NO_TABLES, TABLES, type TableName, type Tables } from './chains.ts';
+import {
+  type ChainNames,
+  mapTables,
+  NO_TABLES,
+  TABLES,
+  type TableName,
+  type Tables,
+  type ToolName,
+} from './chains.ts';
 import { HOOKS } from './host-chains.ts';
 
-/** What the two restore tools read on stdin; each applies a table at once or not at all. */
-export interface RestoreInput {
-  readonly ebtables: string;
-  readonly ip6tables: string;
-}
+/** What the restore tools read on stdin; each applies a table at once or not at all. */
+export type RestoreInput = { readonly [tool in ToolName]: string };
 
 /** What a batch finds in the kernel: our chains by table, and how often each hook stands there. */
 export interface Present {
@@ -37,11 +42,11 @@ export interface Batch {
  * not in `tables` go. Taking each hook off and putting it back proves that it was there, at no cost.
  */
 export function restoreInput(batch: Batch): RestoreInput {
-  const text = (tool: string) =>
+  const text = (tool: ToolName) =>
     TABLES.filter((name) => name.startsWith(`${tool} `))
       .map((name) => tableText(name, batch))
       .join('');
-  return { ebtables: text('ebtables'), ip6tables: text('ip6tables') };
+  return { ebtables: text('ebtables'), ip6tables: text('ip6tables'), iptables: text('iptables') };
 }
 
 function tableText(name: TableName, { tables, appended = NO_TABLES, present, hooked }: Batch): string {

@@ -1,25 +1,30 @@
 import { PATIENT_MS, runTool } from '../tool.ts';
-import { mapTables, type TableName } from './chains.ts';
+import { mapTables, type TableName, TOOLS, type ToolName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
 /**
- * Applies both inputs, side by side.
+ * Applies all inputs, side by side.
  *
  * @returns how many transactions that took: one for each table.
  * @throws FilterToolError when one of them is refused.
  */
 export async function restore(input: RestoreInput, timeoutMs?: number): Promise<number> {
-  const results = await Promise.allSettled([
-    apply('ebtables-nft-restore', input.ebtables, timeoutMs),
-    apply('ip6tables-nft-restore', input.ip6tables, timeoutMs),
-  ]);
+  const used = TOOLS.filter((tool) => input[tool] !== '');
+  const results = await Promise.allSettled(used.map((tool) => apply(tool, input[tool], timeoutMs)));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  return `${input.ebtables}${input.ip6tables}`.match(/^COMMIT$/gm)?.length ?? 0;
+  return (
+    Object.values(input)
+      .join('')
+      .match(/^COMMIT$/gm)?.length ?? 0
+  );
 }
 
-function apply(program: string, input: string, timeoutMs: number | undefined): Promise<string> {
-  return runTool({ program, args: ['--noflush'], input, timeoutMs, recurs: true, debianPackage: 'iptables' });
+/** iptables has one rule only, for a host: no event needs it ready. */
+function apply(tool: ToolName, input: string, timeoutMs: number | undefined): Promise<string> {
+  const recurs = tool !== 'iptables';
+  const program = `${tool}-nft-restore`;
+  return runTool({ program, args: ['--noflush'], input, timeoutMs, recurs, debianPackage: 'iptables' });
 }
 
 /** @throws FilterToolError */
@@ -33,11 +38,7 @@ export type SavedTables = { readonly [name in TableName]: readonly string[] };
 /** @throws FilterToolError */
 export async function readTables(options: { readonly counters?: boolean } = {}): Promise<SavedTables> {
   const args = options.counters ? ['-c'] : [];
-  const [ebtables, ip6tables] = await Promise.all([
-    run('ebtables-nft-save', args),
-    run('ip6tables-nft-save', args),
-  ]);
-  return sections({ ebtables, ip6tables });
+  return sections(await mapTools((tool) => run(`${tool}-nft-save`, args)));
 }
 
 /**
@@ -47,21 +48,27 @@ export async function readTables(options: { readonly counters?: boolean } = {}):
  * @throws FilterToolError when the kernel refuses them.
  */
 export async function rehearse(input: RestoreInput): Promise<SavedTables> {
-  const tools = ['ebtables', 'ip6tables'] as const;
-  const [ebtables = '', ip6tables = ''] = await Promise.all(
-    tools.map((tool) => {
-      const script = `${tool}-nft-restore --noflush && exec ${tool}-nft-save`;
-      const args = ['--net', 'sh', '-c', script];
-      const limits = { timeoutMs: PATIENT_MS, debianPackage: 'iptables' };
-      return runTool({ program: 'unshare', args, input: input[tool], ...limits });
-    }),
-  );
-  return sections({ ebtables, ip6tables });
+  const saved = await mapTools((tool) => {
+    const script = `${tool}-nft-restore --noflush && exec ${tool}-nft-save`;
+    const args = ['--net', 'sh', '-c', script];
+    const limits = { timeoutMs: PATIENT_MS, debianPackage: 'iptables' };
+    return runTool({ program: 'unshare', args, input: input[tool], ...limits });
+  });
+  return sections(saved);
+}
+
+async function mapTools(of: (tool: ToolName) => Promise<string>): Promise<RestoreInput> {
+  const [ebtables, ip6tables, iptables] = await Promise.all([
+    of('ebtables'),
+    of('ip6tables'),
+    of('iptables'),
+  ]);
+  return { ebtables, ip6tables, iptables };
 }
 
 function sections(saved: RestoreInput): SavedTables {
   const of = (name: TableName) => {
-    const [tool, table] = name.split(' ') as ['ebtables' | 'ip6tables', string];
+    const [tool, table] = name.split(' ') as [ToolName, string];
     const [, section = ''] = saved[tool].split(new RegExp(`^\\*${table}$`, 'm'));
     const [lines = ''] = section.split(/^(?:\*|COMMIT)/m);
     return lines.split('\n').filter((line) => /^[:[-]/.test(line));
