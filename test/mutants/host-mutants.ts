@@ -108,8 +108,41 @@ const LOGGING: readonly Mutant[] = [
   },
 ];
 
+/** What is left of a guard once its port is on no bridge. */
+const OFF_BRIDGE: readonly Mutant[] = [
+  {
+    name: 'off the bridge: IPv4, by iptables',
+    file: FILE,
+    edit: replacing(/^.*table: 'iptables raw'.*\n/m, ''),
+    tests: ['port/off-bridge'],
+    titles: ['xtables: dom0 takes *'],
+  },
+  {
+    name: 'off the bridge: IPv6, by ip6tables',
+    file: FILE,
+    edit: replacing(/^ +OFF_BRIDGE,\n/m, ''),
+    tests: ['port/off-bridge'],
+    titles: ['xtables: dom0 takes *'],
+  },
+  {
+    name: 'off the bridge: IPv4 and IPv6, by nftables',
+    file: 'src/backends/nftables/off-bridge.ts',
+    edit: replacing(/^.*add rule.*\n/m, ''),
+    tests: ['port/off-bridge'],
+    titles: ['nftables: dom0 takes *'],
+  },
+  ...(['arp: false', 'group: GUEST_GROUP'] as const).map((part) => ({
+    name: `off the bridge: ${part}`,
+    file: 'src/port/bridge-layer.ts',
+    edit: replacing(new RegExp(part), part.startsWith('arp') ? 'arp: true' : 'group: 0'),
+    tests: ['port/off-bridge'],
+    titles: ['xtables: dom0 takes *'],
+  })),
+];
+
 export const HOST_MUTANTS: readonly Mutant[] = [
   ...LOGGING,
+  ...OFF_BRIDGE,
   ...inHostChains('', CHAINS),
   ...inHostChains('hook: ', HOOKS),
   {
