@@ -33,6 +33,13 @@ const settings: readonly Mutant[] = Object.entries(SETTINGS).map(([name, tests])
 export const BRIDGE_MUTANTS: readonly Mutant[] = [
   ...settings,
   {
+    name: 'device: deaf to ARP, in the group of guests',
+    file: FILE,
+    edit: replacing(/\.\.\.KEPT_OUT, /, ''),
+    tests: ['port/off-bridge'],
+    titles: ['*: dom0 takes nothing *'],
+  },
+  {
     name: 'FDB: the pinned entry',
     file: FILE,
     edit: replacing(/^.*await rtnetlink\.replaceFdb\(.*\n/m, ''),
