@@ -66,6 +66,15 @@ export function fdbChange({ port, address, vlan }: FdbKey): Buffer {
   ]);
 }
 
+/** The payload of an RTM_GETNEIGH for what the bridge of a port has for an address, on whichever port (rtnl_fdb_get()). */
+export function fdbQuery({ port, address }: FdbKey): Buffer {
+  const header = Buffer.alloc(NDMSG_BYTES);
+  header.writeUInt8(AF_BRIDGE, 0);
+  header.writeInt32LE(port, 4);
+  header.writeUInt8(NTF_MASTER, 10);
+  return Buffer.concat([header, bytesAttribute(NDA_LLADDR, macBytes(address))]);
+}
+
 /** The payload of an RTM_GETNEIGH that dumps: an ifinfomsg (rtnl_fdb_dump() in net/core/rtnetlink.c). */
 export function fdbDumpQuery({ port = 0, master }: FdbFilter): Buffer {
   const header = Buffer.alloc(IFINFOMSG_BYTES);

@@ -11,7 +11,15 @@ import {
   vlanDumpQuery,
 } from './bridge-vlan.ts';
 import { errnoName, NetlinkError } from './error.ts';
-import { type FdbEntry, type FdbFilter, type FdbKey, fdbChange, fdbDumpQuery, parseFdbEntry } from './fdb.ts';
+import {
+  type FdbEntry,
+  type FdbFilter,
+  type FdbKey,
+  fdbChange,
+  fdbDumpQuery,
+  fdbQuery,
+  parseFdbEntry,
+} from './fdb.ts';
 import {
   bridgeChange,
   isLinkName,
@@ -54,6 +62,8 @@ export interface Rtnetlink {
   setLink(index: number, change: LinkChange): Promise<void>;
   setBridge(index: number, change: Readonly<Partial<BridgeAttributes>>): Promise<void>;
   fdb(filter: FdbFilter): Promise<FdbEntry[]>;
+  /** What the port's bridge has for an address, without VLAN, on whichever of its ports; undefined when nothing. */
+  findFdb(key: Omit<FdbKey, 'vlan'>): Promise<FdbEntry | undefined>;
   /** Makes the address a static entry of the port, wherever it was before. */
   replaceFdb(key: FdbKey): Promise<void>;
   /** Removes the entry; that there is none is fine. */
@@ -157,6 +167,13 @@ class TransportRtnetlink implements Rtnetlink {
     const request = { type: RTM_GETNEIGH, flags: 0, payload: fdbDumpQuery(filter) };
     const data = await this.#askAll({ operation: 'list the FDB' }, request);
     return ofType(data, RTM_NEWNEIGH).map((reply) => parseFdbEntry(reply.payload));
+  }
+
+  async findFdb(key: Omit<FdbKey, 'vlan'>): Promise<FdbEntry | undefined> {
+    const purpose = { operation: `find ${key.address} in the FDB of`, interface: this.#nameOf(key.port) };
+    const request = { type: RTM_GETNEIGH, flags: 0, payload: fdbQuery(key) };
+    const [reply] = ofType((await unless('ENOENT', this.#ask(purpose, request))) ?? [], RTM_NEWNEIGH);
+    return reply && parseFdbEntry(reply.payload);
   }
 
   async replaceFdb(key: FdbKey): Promise<void> {

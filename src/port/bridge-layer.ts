@@ -123,7 +123,7 @@ export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: 
   const link = await rtnetlink.link(port.name);
   if (link !== undefined) {
     refuseUnkept(link, layer);
-    refuseOwn([bridge, link], layer);
+    await refuseOwn(rtnetlink, [bridge, link], layer);
   }
   if (vid !== undefined) await joinVlan(rtnetlink, index, vid);
   if (port.joined) await rtnetlink.flushFdb(index);
@@ -170,13 +170,23 @@ async function unpin(
   for (const { address } of entries) await rtnetlink.deleteFdb({ port: index, address: parseMac(address) });
 }
 
-/** A static FDB entry would take the place of the permanent one that leads to dom0. */
-function refuseOwn(links: readonly Link[], { pinned }: BridgeLayer): void {
-  const owner = links.find(({ address }) => pinned.some((mac) => mac === address));
-  if (owner === undefined) return;
-  throw new InputError(
-    `MAC ${owner.address} is that of dom0's own ${owner.name}; give the guest another in the vif spec`,
-  );
+/** A static FDB entry would take the place of the permanent one that leads to dom0: that of any port's device. */
+async function refuseOwn(
+  rtnetlink: Rtnetlink,
+  [bridge, port]: readonly [bridge: Link, port: Link],
+  { pinned }: BridgeLayer,
+): Promise<void> {
+  for (const mac of pinned) {
+    const named = [bridge, port].find(({ address }) => address === mac);
+    const entry = await rtnetlink.findFdb({ port: port.index, address: mac });
+    // On the guest's own port it is somebody's mistake, and put right.
+    const isOwn = entry?.state === 'permanent' && entry.port !== port.index;
+    if (named === undefined && !isOwn) continue;
+    const owner = named ?? (await rtnetlink.links()).find(({ index }) => index === entry?.port);
+    throw new InputError(
+      `MAC ${mac} is that of dom0's own ${owner?.name ?? bridge.name}; give the guest another in the vif spec`,
+    );
+  }
 }
 
 function refuseUnkept({ name, port = {} }: Link, { settings }: BridgeLayer): void {

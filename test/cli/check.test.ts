@@ -42,7 +42,7 @@ const OF_BACKEND: Readonly<Record<BackendName, Readonly<Record<string, Change>>>
     },
     'a port left out of the tree': {
       command: 'ebtables -t nat -D vg-in:vif+ -i vif1.0 -j vg-in:vif1.0',
-      says: [/^ebtables nat vg-in: missing: -A vg-in -i vif1\.0 /],
+      says: [/^ebtables nat vg-in:vif\+: missing: -A vg-in:vif\+ -i vif1\.0 /],
     },
     'a rule of an ip6tables chain deleted': {
       command: 'ip6tables -t raw -D vg-nd:vif1.0 -j vg-nd:vif1.0/tgt',

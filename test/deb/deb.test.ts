@@ -138,7 +138,8 @@ async function expectGuarded(t: ExecutionContext, guest: Guest): Promise<void> {
 
 /** The tools make tables when they first write to them, and leave them empty. */
 async function makeEmptyTables(dom0: DebianDom0): Promise<void> {
-  const chains = ['ebtables-nft -t nat', 'ebtables-nft -t filter', 'ip6tables-nft -t raw', 'ip6tables-nft'];
+  const ebtables = ['ebtables-nft -t nat', 'ebtables-nft -t filter'];
+  const chains = [...ebtables, 'ip6tables-nft -t raw', 'ip6tables-nft', 'iptables-nft -t raw'];
   await dom0.sh(chains.map((command) => `${command} -N mine; ${command} -X mine`).join('\n'));
 }
 

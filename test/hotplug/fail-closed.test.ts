@@ -158,7 +158,7 @@ test('a tool that is not installed, and a kernel without br_netfilter', async (t
   const scene = await startScene(t);
   const { guest, lab } = scene;
   for (const [what, path, message] of [
-    ['tools', '/usr/sbin', /^(eb|ip6)tables-nft-restore is not installed; run "apt install iptables"/],
+    ['tools', '/usr/sbin', /^(eb|ip6|ip)tables-nft-restore is not installed; run "apt install iptables"/],
     ['br_netfilter', '/proc/sys/net/bridge', /^this kernel has no br_netfilter/],
   ] as const) {
     await lab.dom0.namespace.run('mount', ['-t', 'tmpfs', 'tmpfs', path]);

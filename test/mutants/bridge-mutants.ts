@@ -32,6 +32,13 @@ const settings: readonly Mutant[] = Object.entries(SETTINGS).map(([name, tests])
 
 export const BRIDGE_MUTANTS: readonly Mutant[] = [
   ...settings,
+  ...[/arp: false/, /group: GUEST_GROUP/].map((part) => ({
+    name: `off the bridge: ${part.source}`,
+    file: FILE,
+    edit: replacing(part, part.source.startsWith('arp') ? 'arp: true' : 'group: 0'),
+    tests: ['port/off-bridge'],
+    titles: ['*: dom0 takes nothing *'],
+  })),
   {
     name: 'FDB: the pinned entry',
     file: FILE,

@@ -10,6 +10,8 @@ interface HostMutant extends Pick<Mutant, 'tests' | 'titles'> {
 const LAYERS = ['attacks/layers'];
 const FLUSHED = ['ebtables’ nat *', 'ip6tables’ raw *', 'the bridge no longer *'];
 
+const OFF_BRIDGE = { tests: ['port/off-bridge'], titles: ['*: dom0 takes nothing *'] };
+
 const CHAINS: Readonly<Record<string, HostMutant>> = {
   'vg-forward: frames without the marks': {
     pattern: /(?<=\['vg-forward', \[)unmarked/,
@@ -43,6 +45,10 @@ const CHAINS: Readonly<Record<string, HostMutant>> = {
     tests: ['attacks/host'],
     titles: ['dom0’s NAT *'],
   },
+  'vg-raw: what comes from a port that has lost its bridge': {
+    pattern: /^ +OFF_BRIDGE,\n/m,
+    ...OFF_BRIDGE,
+  },
   'vg-raw: ip6tables judges what ebtables could not': {
     pattern: /`\$\{pending\} -j \$\{ROOT\.neighborDiscovery\}`,/,
     tests: ['attacks/nd'],
@@ -73,6 +79,11 @@ const HOOKS: Readonly<Record<string, HostMutant>> = {
     pattern: /(chain: 'INPUT', rule: ')-j vg-input/,
     replacement: '$1-j CONTINUE',
     tests: ['attacks/dom0'],
+  },
+  'iptables raw PREROUTING': {
+    pattern: /(chain: 'PREROUTING', rule: )OFF_BRIDGE/,
+    replacement: "$1'-j LOG'",
+    ...OFF_BRIDGE,
   },
   'ebtables nat POSTROUTING': {
     pattern: /chain: 'POSTROUTING', rule: `-j \$\{ROOT\.toGuest\}`/,
@@ -108,43 +119,16 @@ const LOGGING: readonly Mutant[] = [
   },
 ];
 
-/** What is left of a guard once its port is on no bridge. */
-const OFF_BRIDGE: readonly Mutant[] = [
-  {
-    name: 'off the bridge: IPv4, by iptables',
-    file: FILE,
-    edit: replacing(/^.*table: 'iptables raw'.*\n/m, ''),
-    tests: ['port/off-bridge'],
-    titles: ['xtables: dom0 takes *'],
-  },
-  {
-    name: 'off the bridge: IPv6, by ip6tables',
-    file: FILE,
-    edit: replacing(/^ +OFF_BRIDGE,\n/m, ''),
-    tests: ['port/off-bridge'],
-    titles: ['xtables: dom0 takes *'],
-  },
-  {
-    name: 'off the bridge: IPv4 and IPv6, by nftables',
-    file: 'src/backends/nftables/off-bridge.ts',
-    edit: replacing(/^.*add rule.*\n/m, ''),
-    tests: ['port/off-bridge'],
-    titles: ['nftables: dom0 takes *'],
-  },
-  ...(['arp: false', 'group: GUEST_GROUP'] as const).map((part) => ({
-    name: `off the bridge: ${part}`,
-    file: 'src/port/bridge-layer.ts',
-    edit: replacing(new RegExp(part), part.startsWith('arp') ? 'arp: true' : 'group: 0'),
-    tests: ['port/off-bridge'],
-    titles: ['xtables: dom0 takes *'],
-  })),
-];
-
 export const HOST_MUTANTS: readonly Mutant[] = [
   ...LOGGING,
-  ...OFF_BRIDGE,
   ...inHostChains('', CHAINS),
   ...inHostChains('hook: ', HOOKS),
+  {
+    name: 'nftables: what comes from a port that has lost its bridge',
+    file: 'src/backends/nftables/off-bridge.ts',
+    edit: replacing(/ drop`/, ' accept`'),
+    ...OFF_BRIDGE,
+  },
   {
     name: 'the bridge calls ip6tables',
     file: 'src/port/attach.ts',

@@ -11,6 +11,7 @@ const methods: Methods = {
   setLink: (index, change) => rtnetlink.setLink(index, change),
   setBridge: (index, change) => rtnetlink.setBridge(index, change),
   fdb: (filter) => rtnetlink.fdb(filter),
+  findFdb: (key) => rtnetlink.findFdb(key),
   replaceFdb: (key) => rtnetlink.replaceFdb(key),
   deleteFdb: (key) => rtnetlink.deleteFdb(key),
   flushFdb: (port) => rtnetlink.flushFdb(port),

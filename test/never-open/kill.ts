@@ -5,7 +5,7 @@ import type { Lab } from '../lab/lab.ts';
 type Moment = 'before' | 'after';
 
 const DIRECTORY = '/usr/local/sbin';
-const TOOLS = ['ebtables-nft-restore', 'ip6tables-nft-restore', 'nft'];
+const TOOLS = ['ebtables-nft-restore', 'ip6tables-nft-restore', 'iptables-nft-restore', 'nft'];
 
 // In a scratch namespace, where xtables' rules are only looked at, a shell calls them.
 const SCRIPT = `#!/bin/sh

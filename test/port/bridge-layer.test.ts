@@ -1,4 +1,5 @@
 import test from 'ava';
+import { vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
 import { fdb } from '../lab/effects.ts';
 import type { Guest } from '../lab/guest.ts';
@@ -54,4 +55,32 @@ test('a further MAC that is taken away from a guest is no longer let through by 
   await config('');
   t.is((await guest.online()).exitCode, 0);
   t.deepEqual(await pinned(), [guest.mac]);
+});
+
+test("a MAC of dom0's own is refused, whichever device of the bridge has it, and dom0 keeps it", async (t) => {
+  const lab = await startLab(t);
+  const [uplink] = JSON.parse(await lab.dom0.namespace.run('ip', ['-j', 'link', 'show', 'uplink0']));
+  const owner = async () =>
+    (await fdb(lab.dom0.namespace))
+      .filter(({ mac, master }) => mac === uplink.address && master !== undefined)
+      .map(({ ifname, state }) => `${ifname} ${state}`);
+  t.deepEqual(await owner(), ['uplink0 permanent']);
+  const guest = await lab.guest({ domid: 1, ip: '192.0.2.41', mac: uplink.address });
+  const { exitCode, hotplugError = '' } = await guest.online();
+  t.is(exitCode, 1);
+  t.regex(hotplugError, /^MAC \S+ is that of dom0's own uplink0; give the guest another in the vif spec/);
+  t.deepEqual(await owner(), ['uplink0 permanent']);
+});
+
+test("a guest's MAC that somebody gave to dom0, on the guest's own port, is the guest's again by host up", async (t) => {
+  const lab = await startLab(t);
+  const guest = await lab.guest({ domid: 1, ip: '192.0.2.41' });
+  t.is((await guest.online()).exitCode, 0);
+  await guest.configureAddresses();
+  const give = ['fdb', 'replace', guest.mac, 'dev', 'vif1.0', 'master', 'permanent'];
+  await lab.dom0.namespace.run('bridge', give);
+  t.false(await ping(guest, GATEWAY.ip));
+  t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
+  t.true(await ping(guest, GATEWAY.ip));
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
 });

@@ -8,6 +8,7 @@ import { addGuest, guard, startPlanned } from './guarded.ts';
 const BASE_CHAINS = {
   ebtables: ['nat PREROUTING', 'nat POSTROUTING', 'filter FORWARD', 'filter INPUT'],
   ip6tables: ['raw PREROUTING', 'filter FORWARD'],
+  iptables: ['raw PREROUTING'],
 };
 
 async function makeBaseChains({ dom0 }: Lab): Promise<void> {
