@@ -177,9 +177,8 @@ const NETLINK: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
 const logged = Buffer.concat([
   Buffer.of(7, 0, 0x56, 0x47),
   bytesAttribute(1, Buffer.of(0x08, 0x06, 0, 0)),
-  bytesAttribute(2, Buffer.of(0, 0x90, 0, 0)),
   bytesAttribute(6, Buffer.of(0, 0, 0, 1)),
-  text(10).write('vifguard'),
+  text(10).write('vifguard/arp-spoof'),
   nestedAttribute(20, [bytesAttribute(1, Buffer.of(0x81, 0)), bytesAttribute(2, Buffer.of(0, 7))]),
   bytesAttribute(21, Buffer.from('ffffffffffff00163e0001000806', 'hex')),
   bytesAttribute(9, Buffer.from('000108000604000200163e000100c0000201000000000000c0000209', 'hex')),
