@@ -38,7 +38,7 @@ const PRECEDENCE_MS = 500;
 const BURST_MS = 20;
 
 /** How long to wait before looking at all links, once notifications of some were lost, in milliseconds. */
-const LOST_MS = 1_000;
+const LOST_MS = 5_000;
 
 /** The subjects of patience that are no ports. */
 const FILTER = 'packet filter';

@@ -45,6 +45,13 @@ const FOREIGN: readonly [what: string, command: string, said: RegExp, only?: Bac
   ['flush the ruleset', 'nft flush ruleset', /^packet filter: written .*\(after nft, process \d+\)$/],
   ['flush ebtables', 'ebtables -t nat -F', /^packet filter: written .*\(after ebtables/, 'xtables'],
   ['flush ip6tables', 'ip6tables -t raw -F', /^packet filter: written .*\(after ip6tables/, 'xtables'],
+  ['flush iptables', 'iptables -t raw -F', /^packet filter: written .*\(after iptables/, 'xtables'],
+  ['delete our other table', 'nft delete table inet vifguard', /^packet filter: written/, 'nftables'],
+  [
+    'let it hear ARP, in another device group',
+    'ip link set vif1.0 arp on group 7',
+    /^vif1\.0: arp is on, should be off; its device group is 7, should be 30310; restored$/,
+  ],
   ['put a rule in front', 'ebtables -t nat -I PREROUTING 1 -j ACCEPT', /^packet filter: written/, 'xtables'],
   ['delete our table', 'nft delete table bridge vifguard', /^packet filter: written/, 'nftables'],
   [
