@@ -7,6 +7,10 @@ import { printable } from './terminal.ts';
 export async function watch({ stdout }: Terminals): Promise<ExitCode> {
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+  // A full disk is no reason to end, and to whoever has gone nothing is said: what is under way comes to its end.
+  process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') ending.abort();
+  });
   await watchHost({ log: (line) => stdout.print(printable(line)), signal: ending.signal });
   return exitCodeOf(true);
 }

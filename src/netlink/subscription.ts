@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoName, NetlinkError } from './error.ts';
 import { type NetlinkReply, parseMessages, readAnswer } from './message.ts';
 import { AF_NETLINK, netlinkSocket, SOCK_NONBLOCK } from './socket.ts';
@@ -28,6 +29,12 @@ const POLLFD_BYTES = 8;
 const LARGEST_DATAGRAM = 1 << 16;
 /** What the kernel keeps for us; a flush of the rules of hundreds of guests fits. */
 const BUFFER_BYTES = 4 << 20;
+/**
+ * A guest may have the kernel notify as fast as it sends: so many notifications of a socket are taken at a time,
+ * and then comes a pause, in milliseconds, for all else that is to be done on this thread.
+ */
+const AT_A_TIME = 128;
+const PAUSE_MS = 10;
 
 /**
  * Hears what the kernel notifies of, in the network namespace that we are in. Waits in ppoll(2), without
@@ -61,12 +68,13 @@ export class Subscription {
       // A signal ends the wait, too.
       await blockingSystemCall('ppoll', polled, this.#sockets.length, 0, 0, 0).catch(() => undefined);
       for (const socket of this.#sockets) this.#receive(socket);
+      if (!this.#closing) await sleep(PAUSE_MS);
     }
     for (const { fd } of this.#sockets) closeSync(fd);
   }
 
   #receive({ protocol, fd }: { protocol: number; fd: number }): void {
-    for (;;) {
+    for (let count = 0; count < AT_A_TIME; count++) {
       try {
         const length = systemCall('recvfrom', fd, this.#buffer, this.#buffer.length, 0, 0, 0);
         if (this.#closing) return;

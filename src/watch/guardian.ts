@@ -37,6 +37,9 @@ const PRECEDENCE_MS = 500;
 /** Changes come in bursts: how long to wait for the rest of one, in milliseconds. */
 const BURST_MS = 20;
 
+/** How long to wait before looking at all links, once notifications of some were lost, in milliseconds. */
+const LOST_MS = 5_000;
+
 /** The subjects of patience that are no ports. */
 const FILTER = 'packet filter';
 const BRIDGE = 'bridge ';
@@ -55,8 +58,11 @@ export class Guardian {
   readonly #members = new Map<string, number>();
   /** The index that each bridge had when it was last seen. */
   readonly #bridges = new Map<string, number>();
-  #touched: Touched[] = [];
+  /** One that is touched again before it is looked at stands here once. */
+  #touched = new Map<string, Touched>();
   #everything = false;
+  #allLinks = false;
+  #lost: NodeJS.Timeout | undefined;
   #config: HostConfig;
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> = Promise.resolve();
@@ -86,8 +92,17 @@ export class Guardian {
   }
 
   linksTouched(touched: readonly Touched[]): void {
-    this.#touched.push(...touched);
+    for (const link of touched) this.#touched.set(`${link.index} ${link.address ?? link.name ?? ''}`, link);
     if (touched.length > 0) this.#schedule(BURST_MS);
+  }
+
+  /** Some links were touched, and nobody knows which: more may go the same way, so that it does not hurry. */
+  linksLost(): void {
+    this.#lost ??= setTimeout(() => {
+      this.#lost = undefined;
+      this.#allLinks = true;
+      this.#schedule(BURST_MS);
+    }, LOST_MS);
   }
 
   /** @param path below `backend/vif`, as a watch reports it. */
@@ -100,21 +115,24 @@ export class Guardian {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#lost);
     await this.#work;
   }
 
   async #suspectTouched(): Promise<void> {
     const { directory, withRtnetlink, log } = this.#reach;
     const [touched, everything] = [this.#touched, this.#everything];
-    [this.#touched, this.#everything] = [[], false];
-    if (touched.length === 0 && !everything) return;
+    const allLinks = everything || this.#allLinks;
+    [this.#touched, this.#everything, this.#allLinks] = [new Map(), false, false];
+    if (touched.size === 0 && !allLinks) return;
     try {
       const registry = readRegistry(directory);
-      for (const link of touched) this.#suspectLink(registry, link);
-      if (!everything) return;
-      this.#suspect(FILTER);
+      for (const link of touched.values()) this.#suspectLink(registry, link);
+      if (!allLinks) return;
       for (const link of await withRtnetlink((rtnetlink) => rtnetlink.links()))
         this.#suspectLink(registry, link);
+      if (!everything) return;
+      this.#suspect(FILTER);
       for (const [, { backendPath }] of registry.ports) this.#suspect(`${VIF}${backendPath}`);
     } catch (error) {
       if (!(error instanceof VifguardError)) throw error;

@@ -71,7 +71,7 @@ async function run(directory: string, { log, signal }: WatchOptions): Promise<vo
       if (isRoute(protocol)) guardian.linksTouched(touchedLinks(messages));
       else for (const changer of transactions.push(messages)) guardian.rulesChanged(changer);
     },
-    onOverrun: () => guardian.lookAtAll(),
+    onOverrun: (protocol) => (isRoute(protocol) ? guardian.linksLost() : guardian.lookAtAll()),
   });
   keepSpares();
   try {

@@ -10,9 +10,10 @@
  *                                     marker when stdin ends
  *   frames flood   IFACE N[s]         sends the frame on stdin N times, or for N seconds, and prints how
  *                                     many the kernel took; goes on while IFACE is away or down
- *   frames pour    IFACE              the stdin lines up to an empty one, each a frame in hex, are sent in turn until
- *                                     stdin ends, also while IFACE is away or down; prints "ready", and for a
- *                                     further line, and at the end, how many of each the kernel took
+ *   frames pour    IFACE...           the stdin lines up to an empty one, each a frame in hex, are sent in turn, on
+ *                                     one IFACE after the other, until stdin ends, also while an IFACE is away or
+ *                                     down; prints "ready", and for a further line, and at the end, how many of
+ *                                     each the kernel took
  *
  * SOURCE is IFACE (promiscuous, every protocol), IFACE=own (what the station itself gets) or
  * *=ETHERTYPE (what reaches the stack with that ethertype, on any interface but a bridge).
@@ -269,8 +270,11 @@ static void print_poured(int count)
     fflush(stdout);
 }
 
-static int pour(const char *iface)
+static int pour(char **ifaces, int number)
 {
+    struct sockaddr_ll addresses[MAX_SOURCES];
+    if (number > MAX_SOURCES) die("pour: at most %d interfaces", MAX_SOURCES);
+    for (int i = 0; i < number; i++) addresses[i] = address_of(ifaces[i], 0);
     int count = 0;
     for (char *line; (line = read_line()) && *line;) {
         if (count == MAX_MARKERS) die("pour: at most %d frames", MAX_MARKERS);
@@ -278,7 +282,6 @@ static int pour(const char *iface)
         count++;
     }
     if (count == 0) die("pour: no frame on stdin");
-    struct sockaddr_ll address = address_of(iface, 0);
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     int fd = packet_socket(0);
     stay_on_one_cpu();
@@ -286,8 +289,9 @@ static int pour(const char *iface)
     fflush(stdout);
     for (int lines = 0; lines >= 0;) {
         bool any = false;
-        for (int i = 0; i < ROUNDS_AT_ONCE * count; i++) {
-            bool taken = took(fd, iface, &address, poured[i % count].bytes, poured[i % count].length);
+        for (int i = 0; i < ROUNDS_AT_ONCE * count * number; i++) {
+            int on = i % number;
+            bool taken = took(fd, ifaces[on], &addresses[on], poured[i % count].bytes, poured[i % count].length);
             poured[i % count].taken += taken;
             any |= taken;
         }
@@ -370,6 +374,6 @@ int main(int argc, char **argv)
     if (strcmp(verb, "capture") == 0) return capture(argv + 2, argc - 2);
     if (strcmp(verb, "count") == 0) return count(argv + 2, argc - 2);
     if (strcmp(verb, "flood") == 0 && argc == 4) return flood(argv[2], argv[3]);
-    if (strcmp(verb, "pour") == 0) return pour(argv[2]);
+    if (strcmp(verb, "pour") == 0) return pour(argv + 2, argc - 2);
     die("usage: frames inject|capture|count|flood|pour IFACE ...");
 }

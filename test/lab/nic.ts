@@ -67,9 +67,14 @@ export class Nic {
     return { frames, seconds };
   }
 
-  /** Sends the frames in turn; goes on while the interface is down or away, and takes no CPU that dom0 wants. */
-  async pour(frames: readonly Bytes[]): Promise<Pour> {
-    const child = this.namespace.spawn('nice', ['-n', '10', await framesProgram(), 'pour', this.name]);
+  /**
+   * Sends the frames in turn; goes on while the interface is down or away, and takes no CPU that dom0 wants.
+   *
+   * @param other a second interface, which every other frame goes to.
+   */
+  async pour(frames: readonly Bytes[], ...other: readonly Nic[]): Promise<Pour> {
+    const names = [this, ...other].map(({ name }) => name);
+    const child = this.namespace.spawn('nice', ['-n', '10', await framesProgram(), 'pour', ...names]);
     const ready = saidReady(child, `the sender on ${this.name} of ${this.namespace.name}`);
     child.stdin?.write(`${frames.map(toHex).join('\n')}\n\n`);
     await ready;

@@ -128,6 +128,15 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     file: 'src/backends/nftables/off-bridge.ts',
     edit: replacing(/ drop`/, ' accept`'),
     ...OFF_BRIDGE,
+    backend: 'nftables',
+  },
+  {
+    name: 'nftables: what comes from a port whose name nobody knows',
+    file: 'src/backends/nftables/base-chains.ts',
+    edit: replacing(/, unknown\('from'\)\]\),/, ']),'),
+    tests: ['cli/host'],
+    titles: ['nftables: a port that somebody renamed*'],
+    backend: 'nftables',
   },
   {
     name: 'the bridge calls ip6tables',

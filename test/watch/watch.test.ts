@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { BACKENDS, type BackendName } from '../../src/backends/names.ts';
-import { guardedGuest, vifguard } from '../cli/vifguard.ts';
+import { guardedGuest, VIFGUARD, vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { exited } from '../lab/netns.ts';
+import { poll } from '../lab/poll.ts';
 import { GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 import { startWatcher, type Watcher } from './watcher.ts';
@@ -45,6 +47,13 @@ const FOREIGN: readonly [what: string, command: string, said: RegExp, only?: Bac
   ['flush the ruleset', 'nft flush ruleset', /^packet filter: written .*\(after nft, process \d+\)$/],
   ['flush ebtables', 'ebtables -t nat -F', /^packet filter: written .*\(after ebtables/, 'xtables'],
   ['flush ip6tables', 'ip6tables -t raw -F', /^packet filter: written .*\(after ip6tables/, 'xtables'],
+  ['flush iptables', 'iptables -t raw -F', /^packet filter: written .*\(after iptables/, 'xtables'],
+  ['delete our other table', 'nft delete table inet vifguard', /^packet filter: written/, 'nftables'],
+  [
+    'let it hear ARP, in another device group',
+    'ip link set vif1.0 arp on group 7',
+    /^vif1\.0: arp is on, should be off; its device group is 7, should be 30310; restored$/,
+  ],
   ['put a rule in front', 'ebtables -t nat -I PREROUTING 1 -j ACCEPT', /^packet filter: written/, 'xtables'],
   ['delete our table', 'nft delete table bridge vifguard', /^packet filter: written/, 'nftables'],
   [
@@ -212,4 +221,27 @@ test('killed or ended, it leaves the guards; a second one is refused', async (t)
   t.is(await next.end(), 0);
   t.is((await vifguard(lab, ['check'])).exitCode, 0);
   t.true(await ping(guest, GATEWAY.ip6));
+});
+
+test('a log on a full disk ends neither the watch nor what it does', async (t) => {
+  const lab = await startLab(t);
+  await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const env = Object.entries(lab.environment).map(([name, value]) => `${name}=${value}`);
+  const child = lab.dom0.namespace.spawn('env', [
+    ...env,
+    'sh',
+    '-c',
+    `exec ${VIFGUARD} watch >/dev/full 2>&1`,
+  ]);
+  const checked = async () => (await vifguard(lab, ['check'])).exitCode === 0;
+  const started = 'test -S /run/vifguard/net-*/watch.sock';
+  await poll('its start', async () => (await lab.exec('sh', ['-c', started])).exitCode === 0, 20_000);
+  for (let times = 0; times < 2; times++) {
+    await lab.exec('nft', ['flush', 'ruleset']);
+    await poll('rules that are as they should be', checked, 20_000);
+  }
+  t.is(child.exitCode, null);
+  child.kill('SIGTERM');
+  await exited(child);
+  t.is(child.exitCode, 0);
 });

@@ -1,5 +1,6 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
 import { DROP_LOG_GROUP, DROP_LOG_LIMIT, type DropWay, dropLogPrefix } from '../drop-log.ts';
+import { GUEST_GROUP } from '../guest-group.ts';
 import {
   type Chain,
   dropChain,
@@ -50,6 +51,11 @@ export function untrustedElements(ports: readonly string[]): Elements {
   return new Map(['peers', 'peers-or-isolated'].map((set) => [set, ports.map(quoted)]));
 }
 
+/** What holds the device group of the guest's port on each way. */
+const PORT_GROUP: Readonly<Record<DropWay, string>> = { from: 'iifgroup', to: 'oifgroup' };
+
+const BRIDGE_GROUPS = '01:80:c2:00:00:01-01:80:c2:00:00:0f';
+
 const REASON_NAMES = Object.keys(REASONS) as Reason[];
 
 /**
@@ -61,13 +67,15 @@ function hooks(): (readonly [string, Chain])[] {
   const chain = (hook: string, priority: number, rules: readonly string[]) =>
     [hook, { hook: `type filter hook ${hook} priority ${priority}; policy accept;`, rules }] as const;
   const unfiltered = (way: DropWay) => `${PORT_NAME[way]} @guests goto ${dropChain(way, 'unfiltered')}`;
-  const toGuest = ['oifname vmap @to-guest', unfiltered('to')];
+  // Somebody has renamed it.
+  const unknown = (way: DropWay) => `${PORT_GROUP[way]} ${GUEST_GROUP} goto ${dropChain(way, 'unfiltered')}`;
+  const toGuest = ['oifname vmap @to-guest', unfiltered('to'), unknown('to')];
   return [
-    chain('prerouting', -300, ['iifname vmap @from-guest', unfiltered('from')]),
+    chain('prerouting', -300, ['iifname vmap @from-guest', unfiltered('from'), unknown('from')]),
     // Frames to a bridge group come here without having passed prerouting (br_handle_frame); to the first
     // of them they pass it, or, with STP, no hook at all.
     chain('input', -200, [
-      `ether daddr 01:80:c2:00:00:01-01:80:c2:00:00:0f ${unfiltered('from')}`,
+      ...[unfiltered('from'), unknown('from')].map((rule) => `ether daddr ${BRIDGE_GROUPS} ${rule}`),
       'iifname vmap @to-dom0',
     ]),
     chain('forward', -200, toGuest),
