@@ -25,8 +25,11 @@ others, script= among them, without a word:
   xl network-attach web1 mac=00:16:3e:38:b4:ad bridge=xenbr0 script=vif-guard 'ip=192.0.2.44'
 
 When that is refused, xl keeps the vif, closed, and the guest's next reboot would fail: "vifguard check" names it,
-and "xl network-detach" takes it away. In a driver domain, where "xl devd" runs the script, the guests' names cannot be
-read: vifguard entries have no effect there, and the host's defaults hold.
+and "xl network-detach" takes it away.
+
+In a driver domain, where "xl devd" runs the script, the guests' names cannot be read: vifguard entries have no effect
+there, and the defaults of its own vif-guard.conf hold. xl in dom0 does not hear of what is refused there: "xl create"
+and "xl network-attach" succeed, the port is closed, and the reason is what "vifguard check" says there.
 
 A port goes up last: filters come first, then the bridge. When anything fails, the port stays down and on
 no bridge, "xl create" fails, and the reason is in xenstore (hotplug-error), which xl prints. It exits
