@@ -114,6 +114,8 @@ function startProcess(image: string, directory: string) {
   const at = (name: string) => join(directory, name);
   const devices = [
     ['-kernel', of('xen'), '-append', XEN, '-initrd', `${of('vmlinux')} ${LINUX},${of('initrd')}`],
+    // The second is for a driver domain.
+    ['-drive', `file=${of('disk')},if=virtio,format=raw,snapshot=on`],
     ['-drive', `file=${of('disk')},if=virtio,format=raw,snapshot=on`],
     ['-virtfs', `local,path=${at('share')},mount_tag=share,security_model=none`],
     ['-chardev', `socket,id=agent,path=${at('agent')},server=on,wait=off`],

@@ -1,18 +1,24 @@
 import assert from 'node:assert/strict';
 import type { Dom0 } from './dom0.ts';
 
-/** What a guest could leave behind in dom0, one thing a line: domains, interfaces, FDB entries, rules, records. */
-const FIND = `
-xl list | awk 'NR > 1 && $1 != "Domain-0" { print "domain " $1 }'
-ls /sys/class/net | sed -n '/^vif/s/^/interface /p'
-bridge fdb show | sed -n '/ 00:16:3e:/s/^/FDB entry /p; /^00:16:3e:/s/^/FDB entry /p'
-nft list ruleset | sed -n '/vg-\\|vifguard/s/^/rule /p'
-find /run/vifguard -path '*/ports/*' -name '*.json' | sed 's/^/record /'
-true`;
+/** What a port could leave behind where its bridge is, one thing a line: interfaces, FDB entries, rules, records. */
+const FIND = [
+  "ls /sys/class/net | sed -n '/^vif/s/^/interface /p'",
+  "bridge fdb show | sed -n '/ 00:16:3e:/s/^/FDB entry /p; /^00:16:3e:/s/^/FDB entry /p'",
+  "nft list ruleset | sed -n '/vg-\\|vifguard/s/^/rule /p'",
+  "find /run -path '/run/vifguard/*/ports/*' -name '*.json' | sed 's/^/record /'",
+].join('; ');
+
+const FIND_DOMAINS = `xl list | awk 'NR > 1 && $1 != "Domain-0" { print "domain " $1 }'`;
+
+/** Nothing of any port is left, in dom0 or in a driver domain. */
+export async function expectNoPort(machine: { run(script: string): Promise<string> }): Promise<void> {
+  assert.equal(await machine.run(FIND), '', 'left behind');
+}
 
 /** Nothing of any guest is left. */
 export async function expectNothingLeft(dom0: Dom0): Promise<void> {
-  assert.equal(await dom0.run(FIND), '', 'left behind');
+  assert.equal(await dom0.run(`${FIND_DOMAINS}; ${FIND}`), '', 'left behind');
 }
 
 /** Ends every guest, whatever state a scenario left it in. */

@@ -16,8 +16,9 @@ export function station(n: number): Station {
 
 export const WEB = station(1);
 
-/** An address that is nobody's. */
+/** An address and a MAC that are nobody's. */
 export const FOREIGN = '192.0.2.66';
+export const STRANGER = '00:16:3e:66:66:66';
 
 const AS_ANOTHER = `ip addr replace ${FOREIGN}/32 dev eth0; ping -c 1 -W 3 -I ${FOREIGN} ${GATEWAY.ip} >/dev/null`;
 
@@ -34,6 +35,11 @@ export async function configure(guest: Guest, { ip, ip6 }: Station, iface = 'eth
 /** Whether the gateway answers a guest that has taken another's address. */
 export async function speaksAsAnother(guest: Guest): Promise<boolean> {
   return (await guest.attempt(AS_ANOTHER)).status === 0;
+}
+
+/** Gives a guest's eth0 another MAC. */
+export async function become(guest: Guest, mac: string): Promise<void> {
+  await guest.run(`ip link set eth0 down && ip link set eth0 address ${mac} && ip link set eth0 up`);
 }
 
 /** Lawful traffic flows, in both families, and another's address does not work. */

@@ -2,11 +2,19 @@ import assert from 'node:assert/strict';
 import { GATEWAY } from '../../lab/segment.ts';
 import { Guest } from '../guest.ts';
 import { expectNothingLeft } from '../residue.ts';
-import { configure, expectGuarded, speaksAsAnother, spec, station, WEB } from '../stations.ts';
+import {
+  become,
+  configure,
+  expectGuarded,
+  STRANGER,
+  speaksAsAnother,
+  spec,
+  station,
+  WEB,
+} from '../stations.ts';
 import type { Story } from '../story.ts';
 
 const RESTORE_SECONDS = 400;
-const STRANGER = '00:16:3e:66:66:66';
 
 /** From `xl create` to the end of a domain. */
 export const LIFE: Story = {
@@ -74,11 +82,9 @@ export const LIFE: Story = {
       async () => {
         await dom0.run('nft flush ruleset');
         assert.ok(await speaksAsAnother(guest), 'the filter is gone');
-        const become = (mac: string) =>
-          guest.run(`ip link set eth0 down && ip link set eth0 address ${mac} && ip link set eth0 up`);
-        await become(STRANGER);
+        await become(guest, STRANGER);
         assert.ok(!(await guest.pings(GATEWAY.ip)), 'as another MAC');
-        await become(WEB.mac);
+        await become(guest, WEB.mac);
         await guest.run(`ip addr replace ${WEB.ip6}/64 dev eth0`);
         assert.ok(await guest.pings(GATEWAY.ip), 'with its own again');
         assert.notEqual((await dom0.attempt('vifguard check')).status, 0);
