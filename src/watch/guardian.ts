@@ -65,6 +65,8 @@ export class Guardian {
   #lost: NodeJS.Timeout | undefined;
   #config: HostConfig;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer ends. */
+  #due = 0;
   #work: Promise<void> = Promise.resolve();
   #stopped = false;
   #isFilterWell = true;
@@ -164,9 +166,13 @@ export class Guardian {
     this.#schedule(BURST_MS);
   }
 
+  /** Looks after this time at the latest. */
   #schedule(delayMs: number): void {
-    if (this.#stopped) return;
-    this.#timer ??= setTimeout(() => {
+    const due = performance.now() + delayMs;
+    if (this.#stopped || (this.#timer !== undefined && this.#due <= due)) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#work = this.#work.then(() => this.#look());
     }, delayMs);
