@@ -16,11 +16,11 @@ export interface PortDrops {
   readonly frames: number;
 }
 
-export const PARTS = ['filter', 'port', 'bridge', 'policy'] as const;
+const PARTS = ['filter', 'port', 'bridge', 'policy'] as const;
 /** What was put right: the packet filter, a port, a bridge, or a vif's policy. */
 export type Part = (typeof PARTS)[number];
 
-export const OUTCOMES = ['success', 'failure'] as const;
+const OUTCOMES = ['success', 'failure'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 export const ACTIONS = ['attach', 'detach'] as const;

@@ -15,7 +15,6 @@ export interface FdbEntry {
   readonly state: 'static' | 'permanent' | 'dynamic';
   readonly self: boolean;
   readonly sticky: boolean;
-  readonly externLearned: boolean;
 }
 
 /** Which entry is meant: bridges keep at most one for an address in each VLAN. */
@@ -41,7 +40,6 @@ const NUD_NOARP = 0x40;
 const NUD_PERMANENT = 0x80;
 const NTF_SELF = 0x02;
 const NTF_MASTER = 0x04;
-const NTF_EXT_LEARNED = 0x10;
 const NTF_STICKY = 0x40;
 const NDA_LLADDR = 2;
 const NDA_VLAN = u16(5);
@@ -102,7 +100,6 @@ export function parseFdbEntry(payload: Buffer): FdbEntry {
     state: entryState(payload.readUInt16LE(8)),
     self: (flags & NTF_SELF) !== 0,
     sticky: (flags & NTF_STICKY) !== 0,
-    externLearned: (flags & NTF_EXT_LEARNED) !== 0,
   };
 }
 
