@@ -1,5 +1,5 @@
 import { chmod, rename, rm, writeFile } from 'node:fs/promises';
-import { describeError, VifguardError } from '../errors.ts';
+import { describeError, isSystemError, VifguardError } from '../errors.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What Prometheus asks by default is rarer. */
@@ -49,8 +49,4 @@ async function replace(file: string, text: string): Promise<void> {
   // For node_exporter, whatever the umask is.
   await chmod(next, 0o644);
   await rename(next, file);
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
 }

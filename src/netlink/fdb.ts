@@ -2,6 +2,7 @@ import { type MacAddress, macBytes } from '../address/mac.ts';
 import { bytesAttribute, parseAttributes, u16, u32 } from './attributes.ts';
 import { MalformedMessageError } from './error.ts';
 import { formatAddress } from './link.ts';
+import { AF_BRIDGE } from './rtm.ts';
 
 /** An entry of a bridge's forwarding database, or of an interface's own address filter (`self`). */
 export interface FdbEntry {
@@ -35,7 +36,6 @@ export interface FdbFilter {
 
 // include/uapi/linux/neighbour.h
 const NDMSG_BYTES = 12;
-const AF_BRIDGE = 7;
 const NUD_NOARP = 0x40;
 const NUD_PERMANENT = 0x80;
 const NTF_SELF = 0x02;

@@ -42,6 +42,16 @@ import {
   NLM_F_REPLACE,
   readAnswer,
 } from './message.ts';
+import {
+  RTM_DELNEIGH,
+  RTM_DELVLAN,
+  RTM_GETLINK,
+  RTM_GETNEIGH,
+  RTM_GETVLAN,
+  RTM_NEWLINK,
+  RTM_NEWNEIGH,
+  RTM_NEWVLAN,
+} from './rtm.ts';
 import { DeadlineError, type NetlinkTransport } from './transport.ts';
 
 /**
@@ -103,16 +113,6 @@ async function openTransport(): Promise<NetlinkTransport> {
 export function rtnetlinkOver(transport: NetlinkTransport, options: RtnetlinkOptions = {}): Rtnetlink {
   return new TransportRtnetlink(transport, options.timeoutMs ?? 10_000);
 }
-
-// include/uapi/linux/rtnetlink.h
-const RTM_NEWLINK = 16;
-const RTM_GETLINK = 18;
-const RTM_NEWNEIGH = 28;
-const RTM_DELNEIGH = 29;
-const RTM_GETNEIGH = 30;
-const RTM_NEWVLAN = 112;
-const RTM_DELVLAN = 113;
-const RTM_GETVLAN = 114;
 
 /** What a request is for, in the words of the error it may end in. */
 interface Purpose {
