@@ -52,7 +52,7 @@ JSON:
       "addresses": "any"|[ADDRESS], "mode", "state", "differences": [TEXT],
       "drops": { REASON: FRAMES } } ],
     "findings": [ { "subject", "problem", "remedy", "ports": [PORT], "details": [TEXT] } ] }
-  What is not known is null. Keys may be added; none will change.`;
+  What is not known is null. Keys may be added, never renamed or removed.`;
 
 export const SHOW_HELP = `Prints the policy and where each field of it applies; each bridge flag and forwarding entry as the
 kernel has it beside what it should be; drops with their meaning; the port's rules as they are in

@@ -44,7 +44,7 @@ function isHostConfig(file: string): boolean {
   return basename(file) === basename(HOST_CONFIG_PATH) || file === hostConfigFile();
 }
 
-/** A host config that is bad is not what is being linted here. */
+/** The defaults, even when the host config is bad: it is not the file being checked. */
 function hostDefaults() {
   try {
     return loadHostConfig().defaults;

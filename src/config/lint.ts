@@ -23,7 +23,7 @@ import { parseXlcfg, positionIn, type XlConfig, type XlString } from './xlcfg-pa
 
 export interface LintFinding extends Position {
   readonly file: string;
-  /** An error keeps a vif from coming up; a warning is something that is hardly meant. */
+  /** An error keeps a vif from coming up; a warning is something that is probably not meant. */
   readonly severity: 'error' | 'warning';
   readonly message: string;
   /** What to do, where the message does not say so. */
@@ -76,7 +76,7 @@ function collect<Value>(read: () => Value): { value?: Value; findings: LintFindi
   }
 }
 
-/** What an error says, as a finding; of no place in its file, it stands in front of all others. */
+/** An error as a finding; one without a place in its file counts as its first line. */
 export function lintFindingOf({
   file,
   at = { line: 1, column: 1 },
@@ -86,7 +86,7 @@ export function lintFindingOf({
   return { file, ...at, severity: 'error', message: problem, ...(advice === undefined ? {} : { advice }) };
 }
 
-/** xl takes the last without a word. */
+/** xl silently takes the last. */
 function lintRepeated({ file, replaced }: XlConfig): LintFinding[] {
   return replaced.map(({ name, at, by }) =>
     warning(file, at, `setting "${name}" has no effect: line ${by.line} sets it again`, 'keep one of them'),
@@ -100,7 +100,7 @@ function lintShapes(config: XlConfig): LintFinding[] {
   return [...nearMisses(config), warning(config.file, vif.value.at, message, "write vif = [ '...' ]")];
 }
 
-/** xl ignores settings it does not know, so a misspelt `vifguard` would be silence. */
+/** xl ignores unknown settings, so nobody else reports a misspelt `vifguard`. */
 function nearMisses({ file, settings }: XlConfig): LintFinding[] {
   return [...settings.values()]
     .filter(({ name }) => name !== 'vifguard' && nearest(name, ['vifguard']) !== undefined)

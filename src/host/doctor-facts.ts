@@ -97,7 +97,7 @@ const SAMPLE: GuardPolicy = {
   virtualRouters: [],
 };
 
-/** Looking for drift loads the sample's rules into a network namespace that ends with the tool. */
+/** Checking for drift loads the sample's rules into a temporary network namespace. */
 async function tryRules(backend: BackendName): Promise<Outcome> {
   const bridges = new Set(['xenbr0']);
   const host = {

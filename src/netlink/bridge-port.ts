@@ -9,7 +9,7 @@ export interface BridgePortSettings {
   rootBlock: boolean;
   fastLeave: boolean;
   learning: boolean;
-  /** Whether unicast to an unknown address goes out here. */
+  /** Whether unicast to an unknown address is sent out here. */
   flood: boolean;
   mcastFlood: boolean;
   bcastFlood: boolean;

@@ -58,7 +58,7 @@ export function parseMessages(datagram: Buffer): NetlinkReply[] {
   return messages;
 }
 
-/** What the messages that answer one request come to. */
+/** The messages that answer one request, taken together. */
 export interface Answer {
   /** The data, without the closing NLMSG_ERROR or NLMSG_DONE. */
   readonly data: readonly NetlinkReply[];

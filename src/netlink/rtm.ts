@@ -9,5 +9,5 @@ export const RTM_NEWVLAN = 112;
 export const RTM_DELVLAN = 113;
 export const RTM_GETVLAN = 114;
 
-/** The family of what bridges keep: forwarding entries are neighbours of this family. */
+/** The address family of bridges: their forwarding entries are neighbours of this family. */
 export const AF_BRIDGE = 7;

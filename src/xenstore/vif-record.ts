@@ -56,7 +56,7 @@ const KEYS = {
   hotplugError: 'hotplug-error',
 } as const;
 
-/** Whether it was taken out of xenstore: nothing of it is there. */
+/** Whether the vif was removed from xenstore: it has no key left. */
 export function isGone(record: VifRecord): boolean {
   return (Object.keys(KEYS) as (keyof typeof KEYS)[]).every((name) => record[name] === undefined);
 }
@@ -77,7 +77,7 @@ export function parseVifPath(path: string): VifPath {
   return { domid: Number(domid), handle: Number(handle), ...ownDomid };
 }
 
-/** Undefined in a driver domain, too, which may not read the names of others. @throws XenstoreError */
+/** Also undefined in a driver domain, which may not read other domains' names. @throws XenstoreError */
 export async function readDomainName(view: StoreView, domid: number): Promise<string | undefined> {
   try {
     return await view.read(`/local/domain/${domid}/name`);
