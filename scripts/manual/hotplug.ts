@@ -16,8 +16,8 @@ unless its vifguard entry says otherwise. xl ignores the setting vifguard; its e
 by position. vif-guard.conf(5) has their keys, and the defaults.
 
 vlan= of the spec puts the port in a VLAN of a bridge that filters them ("ip link set xenbr0 type bridge
-vlan_filtering 1"): one VLAN, without tags. A guest that needs several gets a vif for each. xl passes it on from
-Xen 4.19 on; for an older one it is read from the domain's config, or from the vifguard entry.
+vlan_filtering 1"): one VLAN, without tags. A guest that needs several gets a vif for each. xl before 4.19 ignores vlan=;
+vifguard then reads it from the domain's config, from the spec or the vifguard entry.
 
 A vif that comes later has its keys as separate arguments; of several in one, xl takes the first and drops the
 others, script= among them, without a word:
@@ -36,8 +36,8 @@ no bridge, "xl create" fails, and the reason is in xenstore (hotplug-error), whi
 with 1 then, and else with 0.
 
 While "vifguard watch" runs, as vifguard.service, vif-guard hands it the event, which spares it the start of
-a program, and ends with its verdict. When the watch does not run, or dies, or says nothing for 5 s, and
-is then killed, vif-guard does the work itself, with the same result.
+a program, and ends with the exit status that it answers. When the watch does not run, or dies, or says nothing
+for 5 s (it is then killed), vif-guard does the work itself, with the same result.
 
 Below the vif's backend path in xenstore stands the policy that the port is held to, for other tools to read. Lists are
 words between blanks. What is not there, the guest has none of.

@@ -229,8 +229,8 @@ stderr what it cannot put right. A port whose record is lost is closed.
 Examples:
   vifguard host up                   at boot; without it the first guest sets the host up
   vifguard host up                   after "nft flush ruleset" or a reload of the firewall
-  mv /run/vifguard/net-*/host.json /root/ && vifguard host up
-                                     when it cannot be read; restart the guests then`;
+  mv "/run/vifguard/net-$(stat -Lc %i /proc/self/ns/net)/host.json" /root/ && vifguard host up
+                                     when that is the file that cannot be read; restart the guests then`;
 
 export const HOST_DOWN_HELP = `Takes tables and hooks away and lets bridges call ip6tables as they did before. Refused while a
 guarded port is there: it would be left open.

@@ -8,7 +8,8 @@ const CALL_IP6TABLES = join(SYSCTLS, 'bridge-nf-call-ip6tables');
 
 /**
  * Makes sure that bridges can call ip6tables; false when they already could. Loading br_netfilter makes every
- * bridge call all tables; we want that for our bridges only, so the sysctls are set back.
+ * bridge call all tables; we want that for our bridges only, so it is switched off again, in the network
+ * namespace that we are in.
  *
  * @throws VifguardError when the kernel has no br_netfilter.
  */
