@@ -133,11 +133,11 @@ Examples:
   xenstore-write /local/domain/0/backend/vif/1/0/ip '192.0.2.43 192.0.2.44' && vifguard reload vif1.0
                                      until its next start, another address`;
 
-export const WATCH_HELP = `Stays, as vifguard.service, and puts right within a second what others change of the guards: rules (a
-flushed table), bridge flags, forwarding entries, a port's bridge or name, nf_call_ip6tables, and
-what xenstore has of its policies; a vif's new ip= or mac= in xenstore takes effect. Prints a line for
-each. What somebody undoes again and again is left alone for a while, up to 30 s. For changed configs
-there is "vifguard reload".
+export const WATCH_HELP = `Runs as vifguard.service, which the package enables and starts, a "vifguard host up" first. Puts right
+within a second what others change of the guards: rules (a flushed table), bridge flags, forwarding
+entries, a port's bridge or name, nf_call_ip6tables, and what xenstore has of its policies; a vif's new
+ip= or mac= in xenstore takes effect. Prints a line for each. What somebody undoes again and again is
+left alone for a while, up to 30 s. For changed configs there is "vifguard reload".
 
 While it runs, vif-guard hands it xl's events, which spares each the start of a program. When it ends, or
 crashes, the guards stay, and vif-guard works by itself.
@@ -149,11 +149,12 @@ has put right; how long events took.
   vifguard_event_duration_seconds{action,outcome}     vifguard_ports{state}
   vifguard_build_info{version,nodejs}
 
-One for each network namespace.
+Each network namespace has a watch of its own.
 
 Examples:
   vifguard watch                     by hand, until Ctrl-C
-  systemctl enable --now vifguard    at every boot; "journalctl -u vifguard" has what it has put right
+  systemctl enable --now vifguard    where it was switched off
+  journalctl -u vifguard             what it has put right
   ip netns exec tenant-a vifguard watch`;
 
 export const MONITOR_HELP = `A line for each frame that the guards drop, such as
