@@ -26,7 +26,7 @@ ${EXIT_HELP}
 Environment:
   VIFGUARD_CONF                      another file than /etc/xen/vif-guard.conf
   XENSTORED_PATH                     the socket or device of xenstored
-  NO_COLOR                           anything: no colours on a terminal either
+  NO_COLOR                           set to anything: no colours on a terminal either
 
 Files:
   /etc/xen/vif-guard.conf            the host's defaults
@@ -41,7 +41,7 @@ export const STATUS_HELP = `State:
   unguarded  a guest's port on a bridge that vifguard has no record of: set script=vif-guard
 
 Drops are frames since the port's rules were written, by reason; "vifguard show VIF" explains each.
-The exit code is 0 whatever the state: "vifguard check" is for judging.
+The exit code is 0 whatever the state; that of "vifguard check" tells whether all is well.
 
 Examples:
   vifguard status
@@ -74,7 +74,7 @@ JSON:
     "rules": [LINE] }`;
 
 export const EXPLAIN_HELP = `Judges frames by the rules of a port, without sending any: accept, drop, or discard (the kernel itself
-throws it away); stage and reason; and "to pass", the lines of config that would let it through
+throws it away); with stage and reason; and "to pass", the lines of config that would let it through
 and open least, found by trying them. Exits with 1 when a frame is not accepted.
 
 A frame goes from VIF to the bridge, unless --to or --from say otherwise. Between two VIFs both are asked.
@@ -105,7 +105,7 @@ JSON, for each frame on a line of its own:
 
 export const CHECK_HELP = `Compares with what should be: tables, our hooks and what stands in front of them, bridge flags,
 forwarding entries, nf_call_ip6tables, the ports' bridges, uplinks; and looks for guests' ports that
-are not guarded. Changes nothing. One line for each difference, with the remedy; exits with 1 then.
+are not guarded. Changes nothing. Prints a line with the remedy for each difference, and then exits with 1.
 
 Examples:
   vifguard check                     prints "all well: 3 ports ...", or what differs
@@ -119,7 +119,7 @@ JSON:
 
 export const RELOAD_HELP = `Reads the host config, the domains' configs and xenstore again and applies only what differs, under
 running guests: a frame is judged by the old policy or by the new one. A changed "backend" moves
-every port: the new rules are there before the old ones go. Puts right, too, what "vifguard check"
+every port: the new rules are there before the old ones go. Also puts right what "vifguard check"
 would find. Says what it did; a second run says that nothing changed.
 
 A port whose new config cannot be used keeps the guard it had; the reason is on stderr, the exit code
@@ -139,7 +139,7 @@ entries, a port's bridge or name, nf_call_ip6tables, and what xenstore has of it
 ip= or mac= in xenstore takes effect. Prints a line for each. What somebody undoes again and again is
 left alone for a while, up to 30 s. For changed configs there is "vifguard reload".
 
-While it runs, vif-guard hands it xl's events, which spares each the start of a program. When it ends, or
+While it runs, vif-guard hands it xl's events, which saves each the start of a program. When it ends, or
 crashes, the guards stay, and vif-guard works by itself.
 
 Where vif-guard.conf says so, by metrics_listen and metrics_textfile, it counts for Prometheus: frames
@@ -189,7 +189,7 @@ JSON, for each frame on a line of its own:
   In a line that tells how many more there were, "words", "claimed", "holder", "frame" and "hex" are null.`;
 
 export const LINT_HELP = `Prints FILE:LINE:COLUMN: severity: message; advice. An error keeps a guest from starting and makes
-the exit code 1; a warning is something that is hardly meant.
+the exit code 1; a warning is something that is probably not meant.
 
 Examples:
   vifguard lint /etc/xen/*.cfg
