@@ -11,6 +11,7 @@ import {
   UNSPECIFIED_IPV6,
 } from '../../rules/protocols.ts';
 import type { EtherType, Match, NdOption, Range } from '../../rules/rule.ts';
+import { GUEST_GROUP } from '../guest-group.ts';
 
 export type Family = 'arp' | 'ipv4' | 'ipv6';
 
@@ -23,7 +24,7 @@ export interface NumberTerm {
 /** A comparison in nft's words, or of a field with numbers. */
 export type Term = string | NumberTerm;
 
-/** A field that must hold an address of the port's own: an element of a set, beside the port's name. */
+/** A field that must hold an address of the port's own: an element of a set, beside the port's index. */
 export interface Key {
   readonly field: string;
   /** What is left of the field; all of it when absent. */
@@ -66,19 +67,19 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
  */
 export const WELL_FORMED_IPV4 = 'meta l4proto 0-255';
 
-/** Every vif that is not guarded counts as a peer. */
-const FROM_PEER = ['iifname @peers', 'iifname "vif*" iifname != @guests'];
-const NOT_BY_NAME = 'iifname != "vif*"';
+/** Every vif that is not guarded counts as a peer, and so do ports that the host config does not trust. */
+const FROM_PEER = ['iif @peers', `iifname "vif*" iifgroup != ${GUEST_GROUP}`, 'iifname @untrusted'];
+const NOT_BY_NAME = ['iifname != "vif*"', 'iifname != @untrusted'];
 
 /**
- * Each look at a port's name costs as much as several other comparisons: one set serves for both. Not from a peer
- * are fewer here than there are, by the guests with roles.
+ * Each look into a set costs as much as several other comparisons: one serves for both. Not from a peer are fewer
+ * here than there are, by the guests with roles.
  */
 function provenanceTerms({ fromPeer, fromIsolated }: Match): readonly string[] {
-  if (fromPeer === false && fromIsolated === false) return [NOT_BY_NAME, 'iifname != @peers-or-isolated'];
+  if (fromPeer === false && fromIsolated === false) return [...NOT_BY_NAME, 'iif != @peers-or-isolated'];
   return [
-    ...(fromIsolated === undefined ? [] : [`iifname ${fromIsolated ? '' : '!= '}@isolated`]),
-    ...(fromPeer === false ? [NOT_BY_NAME, 'iifname != @peers'] : []),
+    ...(fromIsolated === undefined ? [] : [`iif ${fromIsolated ? '' : '!= '}@isolated`]),
+    ...(fromPeer === false ? [...NOT_BY_NAME, 'iif != @peers'] : []),
   ];
 }
 

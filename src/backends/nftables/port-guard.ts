@@ -7,12 +7,12 @@ import { ACCEPT_IPV6 } from './base-chains.ts';
 import { type Family, WELL_FORMED_IPV4 } from './match.ts';
 import { type Place, renderStage } from './stage-chains.ts';
 import {
+  device,
   dropChain,
   type Elements,
   EMPTY_TABLE,
   mergeElements,
   mergeTables,
-  quoted,
   type Table,
 } from './table.ts';
 
@@ -32,9 +32,10 @@ const CLASS = '%';
 /** The beginning of every name of a class, in what the kernel lists. */
 export const CLASS_NAME = /^class-[0-9a-f]{12}\//;
 
-export function portGuard(port: string, policy: GuardPolicy): PortGuard {
+/** @param index that of the port's device. */
+export function portGuard(index: number, policy: GuardPolicy): PortGuard {
   const guard = guardOf(policy);
-  const table = guard.mode === 'locked' ? lockedTable(port, guard.rules) : modeTable(guard.mode);
+  const table = guard.mode === 'locked' ? lockedTable(index, guard.rules) : modeTable(guard.mode);
   const { chains, sets, elements } = table;
   const contents = JSON.stringify([[...chains], [...sets]]);
   const name = `class-${createHash('sha256').update(contents).digest('hex').slice(0, 12)}`;
@@ -47,19 +48,18 @@ export function portGuard(port: string, policy: GuardPolicy): PortGuard {
       sets: new Map(rename(sets)),
       elements: new Map(),
     },
-    elements: mergeElements([new Map(rename(elements)), membership(port, guard, name)]),
+    elements: mergeElements([new Map(rename(elements)), membership(index, guard, name)]),
   };
 }
 
-/** By what names the base chains know the port. */
-function membership(port: string, guard: Guard, name: string): Elements {
+/** What the base chains know of the port. */
+function membership(index: number, guard: Guard, name: string): Elements {
   const { peer, isolated } = provenanceOf(guard) ?? NOTHING_COMES_IN;
   const restricted = guard.mode === 'locked' && judgesDom0(guard.rules);
-  const member = (set: string): Elements => new Map([[set, [quoted(port)]]]);
+  const member = (set: string): Elements => new Map([[set, [device(index)]]]);
   const call = (map: string, chain: string): Elements =>
-    new Map([[map, [`${quoted(port)} : jump ${name}/${chain}`]]]);
+    new Map([[map, [`${device(index)} : jump ${name}/${chain}`]]]);
   return mergeElements([
-    member('guests'),
     ...(peer ? [member('peers')] : []),
     ...(isolated ? [member('isolated')] : []),
     ...(peer || isolated ? [member('peers-or-isolated')] : []),
@@ -81,11 +81,11 @@ function modeTable(mode: 'unlocked' | 'disabled'): Table {
   return { chains: new Map([chain('from'), chain('to')]), sets: new Map(), elements: new Map() };
 }
 
-function lockedTable(port: string, { fromGuest, toGuest, shortCuts, toDom0 }: RuleSet): Table {
+function lockedTable(index: number, { fromGuest, toGuest, shortCuts, toDom0 }: RuleSet): Table {
   return mergeTables([
-    wayTable({ way: 'from', port, shortCuts: shortCuts.fromGuest, stages: fromGuest }),
-    wayTable({ way: 'to', port, shortCuts: shortCuts.toGuest, stages: toGuest }),
-    chainTable([toDom0], { way: 'from', name: `${CLASS}/to-dom0`, port, accept: 'accept' }),
+    wayTable({ way: 'from', index, shortCuts: shortCuts.fromGuest, stages: fromGuest }),
+    wayTable({ way: 'to', index, shortCuts: shortCuts.toGuest, stages: toGuest }),
+    chainTable([toDom0], { way: 'from', name: `${CLASS}/to-dom0`, index, accept: 'accept' }),
   ]);
 }
 
@@ -97,26 +97,26 @@ const FAMILIES: readonly (readonly [Family, string])[] = [
 
 interface WayStages {
   readonly way: DropWay;
-  readonly port: string;
+  readonly index: number;
   readonly shortCuts: readonly Match[];
   readonly stages: { readonly [key in 'link' | Family]: readonly Stage[] };
 }
 
-function wayTable({ way, port, shortCuts, stages }: WayStages): Table {
+function wayTable({ way, index, shortCuts, stages }: WayStages): Table {
   const name = `${CLASS}/${way}`;
   const acceptOf = (family: Family) =>
     way === 'from' && family === 'ipv6' ? `goto ${ACCEPT_IPV6}` : 'accept';
   const cuts = FAMILIES.map(([family]) => {
     const rules = shortCuts.filter(({ etherType }) => etherType === family).map(accept);
-    const place = { way, port, name: `${name}/short-cut/${family}`, family, accept: acceptOf(family) };
+    const place = { way, index, name: `${name}/short-cut/${family}`, family, accept: acceptOf(family) };
     return renderStage({ name: 'short-cut', rules, otherwise: 'pass' }, place);
   });
   const dispatch = FAMILIES.map(([family, match]) => `${match} goto ${name}/${family}`);
   const otherwise = `goto ${dropChain(way, 'ethertype')}`;
   const families = FAMILIES.map(([family]) =>
-    chainTable(stages[family], { way, port, name: `${name}/${family}`, family, accept: acceptOf(family) }),
+    chainTable(stages[family], { way, index, name: `${name}/${family}`, family, accept: acceptOf(family) }),
   );
-  const link = chainTable(stages.link, { way, port, name, accept: 'accept' }, [...dispatch, otherwise]);
+  const link = chainTable(stages.link, { way, index, name, accept: 'accept' }, [...dispatch, otherwise]);
   const chain = { rules: [...cuts.flatMap(({ rules }) => rules), ...(link.chains.get(name)?.rules ?? [])] };
   return mergeTables([link, ...families, ...cuts, { ...EMPTY_TABLE, chains: new Map([[name, chain]]) }]);
 }

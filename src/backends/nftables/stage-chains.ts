@@ -4,10 +4,10 @@ import type { Family, Term } from './match.ts';
 import { groupRules, type RuleGroup } from './rule-groups.ts';
 import {
   type Chain,
+  device,
   dropChain,
   type Elements,
-  PORT_NAME,
-  quoted,
+  PORT,
   type SetDeclaration,
   type Table,
 } from './table.ts';
@@ -17,7 +17,8 @@ export interface Place {
   readonly way: DropWay;
   /** The name of the stage's chain, if it needs one, and the beginning of its sets' names. */
   readonly name: string;
-  readonly port: string;
+  /** The index of the port's device. */
+  readonly index: number;
   readonly family?: Family;
   /** What ends the way with acceptance. */
   readonly accept: string;
@@ -32,8 +33,8 @@ export interface Rendered extends Table {
 
 /**
  * A stage as rules in the calling chain; one that judges only some frames, or from whose middle frames
- * pass on, needs a chain of its own to return from. A port's own addresses are elements of sets, by its
- * name, so that the rules are the same for all ports whose policies have the same form.
+ * pass on, needs a chain of its own to return from. A port's own addresses are elements of sets, beside its
+ * index, so that the rules are the same for all ports whose policies have the same form.
  */
 export function renderStage(stage: Stage, place: Place): Rendered {
   const groups = groupRules(stage.rules, place.family).map((group, index) =>
@@ -70,10 +71,10 @@ function renderGroup(
   set: string,
   place: Place,
 ): RenderedGroup {
-  const { port, way } = place;
-  const name = PORT_NAME[way];
+  const { index, way } = place;
+  const port = PORT[way];
   const lookup = [
-    name,
+    port,
     ...keys.map(({ field, mask }) => (mask === undefined ? field : `${field} & ${mask}`)),
   ];
   const words = [
@@ -82,8 +83,8 @@ function renderGroup(
     verdictText(verdict, place),
   ];
   if (keys.length === 0) return { rule: words.join(' '), sets: [], elements: [] };
-  const type = [name, ...keys.map(({ field }) => field)].join(' . ');
-  const values = elements.map((value) => [quoted(port), ...value].join(' . '));
+  const type = [port, ...keys.map(({ field }) => field)].join(' . ');
+  const values = elements.map((value) => [device(index), ...value].join(' . '));
   return {
     rule: words.join(' '),
     sets: [[set, { kind: 'set', body: `typeof ${type}` }]],
