@@ -164,7 +164,7 @@ test('nftables: a device that is called like the number of another is not taken 
 
 /** Makes everything as versions left it that knew ports by name only. */
 async function knowByName(lab: Lab): Promise<void> {
-  const records = `cd /run/vifguard/net-*; sed -i 's/"index":[0-9]*,//' ports/*; rm -r index/device*`;
+  const records = `cd /run/vifguard/net-*; sed -i 's/"index":[0-9]*,//' ports/*; rm -rf index/device*`;
   const table = `nft list table bridge vifguard | sed 's/\\<\\([io]if\\)\\>/\\1name/g' >/run/by-name.nft
     { echo delete table bridge vifguard; cat /run/by-name.nft; } | nft -f -`;
   await inDom0(lab, lab.backend === 'nftables' ? `${records}; ${table}` : records);
