@@ -149,7 +149,7 @@ export const HOST_MUTANTS: readonly Mutant[] = [
   {
     name: 'nftables: ports that the host config does not trust are peers',
     file: 'src/backends/nftables/match.ts',
-    edit: replacing(/, 'iifname @untrusted'\]/, ']'),
+    edit: replacing(/(?<=GUEST_GROUP\}`), \.\.\.untrusted/, ''),
     tests: ['attacks/to-guest'],
     titles: ['a port that the host config does not trust *'],
     backend: 'nftables',

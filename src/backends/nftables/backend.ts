@@ -1,11 +1,10 @@
 import type { Backend, GuardedHost, GuardedPort, PortChange } from '../backend.ts';
 import { RefusedRulesError } from '../tool.ts';
-import { untrustedElements } from './base-chains.ts';
 import { hostTable } from './host-table.ts';
 import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './inspect.ts';
 import { type PortGuard, portGuard } from './port-guard.ts';
 import { changeScript, REMOVAL, rebuildScript } from './script.ts';
-import { type Elements, EMPTY_TABLE, mergeElements } from './table.ts';
+import { type Elements, EMPTY_TABLE } from './table.ts';
 import { apply, listTables } from './tools.ts';
 
 /**
@@ -31,15 +30,16 @@ export const nftables: Backend = {
  */
 async function applyPort(change: PortChange): Promise<void> {
   const { port } = change;
+  const { untrustedPorts } = change.after;
   const [was, is] = [change.before, change.after].map(({ ports }) => ports.get(port));
   // The first port, or the first since the registry was lost: look at what is there. What is there of a port whose
   // index nobody knows any more, neither.
   const isUnknown = was !== undefined && was.index === undefined;
   if (change.before.isEmpty || isUnknown) return await applyHost(change.after);
-  const [before, after] = [guardOf(was), guardOf(is)];
+  const [before, after] = [guardOf(was, untrustedPorts), guardOf(is, untrustedPorts)];
   const elements = {
     remove: difference(before.elements, after.elements),
-    add: mergeElements([after.elements, untrustedElements(change.after.untrustedPorts)]),
+    add: after.elements,
     forget: was?.index === is?.index ? undefined : was?.index,
   };
   const tables = is === undefined ? [EMPTY_TABLE] : [EMPTY_TABLE, after.classTable];
@@ -65,8 +65,9 @@ async function applyHost(host: GuardedHost): Promise<void> {
 
 const NO_GUARD: PortGuard = { classTable: EMPTY_TABLE, elements: new Map() };
 
-function guardOf(port: GuardedPort | undefined): PortGuard {
-  return port?.index === undefined ? NO_GUARD : portGuard(port.index, port.policy());
+function guardOf(port: GuardedPort | undefined, untrustedPorts: readonly string[]): PortGuard {
+  if (port?.index === undefined) return NO_GUARD;
+  return portGuard({ index: port.index, policy: port.policy(), untrustedPorts });
 }
 
 /** The elements of `all` that are not in `some`. */

@@ -1,7 +1,7 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
 import { DROP_LOG_GROUP, DROP_LOG_LIMIT, type DropWay, dropLogPrefix } from '../drop-log.ts';
 import { GUEST_GROUP } from '../guest-group.ts';
-import { type Chain, dropChain, type Elements, PORT, type SetDeclaration, type Table } from './table.ts';
+import { type Chain, dropChain, PORT, type SetDeclaration, type Table } from './table.ts';
 
 /** The end of the way of an IPv6 frame from a guest. */
 export const ACCEPT_IPV6 = 'accept/ipv6';
@@ -13,8 +13,6 @@ const MEMBERSHIP: ReadonlyMap<string, SetDeclaration> = new Map([
   ['isolated', { kind: 'set', body: 'typeof iif' }],
   /** The members of either of the two, so that one look tells what is in none. */
   ['peers-or-isolated', { kind: 'set', body: 'typeof iif' }],
-  /** Ports that the host config does not trust: by name, as vifguard does not see them come and go. */
-  ['untrusted', { kind: 'set', body: 'typeof iifname' }],
   /** Every guarded port is in it. */
   ['from-guest', { kind: 'map', body: 'typeof iif : verdict' }],
   ['to-guest', { kind: 'map', body: 'typeof oif : verdict' }],
@@ -24,8 +22,8 @@ const MEMBERSHIP: ReadonlyMap<string, SetDeclaration> = new Map([
 /** Headers that may hide another one behind them (RFC 8200 section 4.1, RFC 4302). */
 const EXTENSION_HEADERS = '{ 0, 43, 44, 51, 60 }';
 
-/** What there is one of, whatever the ports are; only the untrusted ports depend on the host. */
-export function baseTable(untrustedPorts: readonly string[]): Table {
+/** What there is one of, whatever the ports are. */
+export function baseTable(): Table {
   const ways = ['from', 'to'] as const;
   const octets = Array.from({ length: 256 }, (_, octet) => `${octet} . ${octet}`);
   return {
@@ -35,13 +33,8 @@ export function baseTable(untrustedPorts: readonly string[]): Table {
       ['same-octets', { kind: 'set', body: 'typeof @nh,112,8 . @nh,192,8' }],
       ...ways.flatMap(counters),
     ]),
-    elements: new Map([['same-octets', octets], ...untrustedElements(untrustedPorts)]),
+    elements: new Map([['same-octets', octets]]),
   };
-}
-
-/** A name may begin with a digit. */
-export function untrustedElements(ports: readonly string[]): Elements {
-  return new Map([['untrusted', ports.map((port) => `"${port}"`)]]);
 }
 
 /** The test on each way for a guarded port. */

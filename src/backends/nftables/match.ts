@@ -32,6 +32,14 @@ export interface Key {
   readonly value: string;
 }
 
+/** What a match is made out in. */
+export interface Context {
+  /** What the frames are known to be. */
+  readonly family?: Family;
+  /** See GuardedHost. */
+  readonly untrustedPorts: readonly string[];
+}
+
 /** All terms and all keys must hold. */
 export interface NftMatch {
   readonly terms: readonly Term[];
@@ -42,8 +50,8 @@ export interface NftMatch {
  * The ways in which a frame can match; they differ in where it comes from. Terms stand in the order
  * of their price.
  */
-export function nftMatches(match: Match, context?: Family): readonly NftMatch[] {
-  const family = match.etherType === undefined ? context : familyOf(match.etherType);
+export function nftMatches(match: Match, context: Context): readonly NftMatch[] {
+  const family = match.etherType === undefined ? context.family : familyOf(match.etherType);
   const parts = [
     ...(match.etherType === undefined ? [] : [etherTypeTerm(match.etherType)]),
     ...(match.etherType === 'ipv4' && match.protocol === undefined ? [WELL_FORMED_IPV4] : []),
@@ -51,14 +59,14 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
     ...(match.etherDestination === undefined ? [] : [etherDestination(match.etherDestination)]),
     ...(match.arp === undefined ? [] : arpParts(match.arp)),
     ...(family === 'ipv4' || family === 'ipv6' ? ipParts(match, family) : []),
-    ...provenanceTerms(match),
+    ...provenanceTerms(match, context),
   ];
   const found = {
     terms: parts.filter((part): part is Term => !isKey(part)),
     keys: parts.filter(isKey),
   };
   if (!match.fromPeer) return [found];
-  return FROM_PEER.map((term) => ({ ...found, terms: [...found.terms, term] }));
+  return fromPeerTerms(context).map((term) => ({ ...found, terms: [...found.terms, term] }));
 }
 
 /**
@@ -68,18 +76,33 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
 export const WELL_FORMED_IPV4 = 'meta l4proto 0-255';
 
 /** Every vif that is not guarded counts as a peer, and so do ports that the host config does not trust. */
-const FROM_PEER = ['iif @peers', `iifname "vif*" iifgroup != ${GUEST_GROUP}`, 'iifname @untrusted'];
-const NOT_BY_NAME = ['iifname != "vif*"', 'iifname != @untrusted'];
+function fromPeerTerms({ untrustedPorts }: Context): readonly string[] {
+  const untrusted = untrustedPorts.length === 0 ? [] : [`iifname ${nameSet(untrustedPorts)}`];
+  return ['iif @peers', `iifname "vif*" iifgroup != ${GUEST_GROUP}`, ...untrusted];
+}
+
+/** By name, as vifguard does not see them come and go; where there are none, no frame should pay for it. */
+function notByName({ untrustedPorts }: Context): readonly string[] {
+  const untrusted = untrustedPorts.length === 0 ? [] : [`iifname != ${nameSet(untrustedPorts)}`];
+  return ['iifname != "vif*"', ...untrusted];
+}
+
+/** A name may begin with a digit. */
+function nameSet(names: readonly string[]): string {
+  const quoted = [...new Set(names)].sort().map((name) => `"${name}"`);
+  return `{ ${quoted.join(', ')} }`;
+}
 
 /**
  * Each look into a set costs as much as several other comparisons: one serves for both. Not from a peer are fewer
  * here than there are, by the guests with roles.
  */
-function provenanceTerms({ fromPeer, fromIsolated }: Match): readonly string[] {
-  if (fromPeer === false && fromIsolated === false) return [...NOT_BY_NAME, 'iif != @peers-or-isolated'];
+function provenanceTerms({ fromPeer, fromIsolated }: Match, context: Context): readonly string[] {
+  if (fromPeer === false && fromIsolated === false)
+    return [...notByName(context), 'iif != @peers-or-isolated'];
   return [
     ...(fromIsolated === undefined ? [] : [`iif ${fromIsolated ? '' : '!= '}@isolated`]),
-    ...(fromPeer === false ? [...NOT_BY_NAME, 'iif != @peers'] : []),
+    ...(fromPeer === false ? [...notByName(context), 'iif != @peers'] : []),
   ];
 }
 

@@ -11,7 +11,7 @@ export interface Present {
 interface PresentSet {
   readonly name: string;
   readonly kind: SetDeclaration['kind'];
-  /** Whether it knows ports by their names, as all did in versions before the one that knows them by index. */
+  /** Whether it knows ports by their names, as in versions before the one that knows them by index. */
   readonly isByName: boolean;
 }
 
@@ -24,7 +24,7 @@ export const NOTHING_PRESENT: Present = { chains: [], sets: [] };
  */
 export function rebuildScript(table: Table, present: Present): string {
   const goneChains = present.chains.filter((name) => !table.chains.has(name));
-  const goneSets = present.sets.filter((set) => !isKept(set, table.sets.get(set.name)));
+  const goneSets = present.sets.filter(({ name, isByName }) => isByName || !table.sets.has(name));
   return script([
     `add table ${TABLE}`,
     ...present.chains.map((name) => `flush chain ${TABLE} ${name}`),
@@ -36,10 +36,6 @@ export function rebuildScript(table: Table, present: Present): string {
     ...elementLines('add', table.elements),
     ...OFF_BRIDGE,
   ]);
-}
-
-function isKept({ isByName }: PresentSet, wanted: SetDeclaration | undefined): boolean {
-  return wanted !== undefined && isByName === wanted.body.startsWith('typeof iifname');
 }
 
 export interface Change {

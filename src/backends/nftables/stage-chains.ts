@@ -1,6 +1,6 @@
 import type { Stage, Verdict } from '../../rules/rule.ts';
 import type { DropWay } from '../drop-log.ts';
-import type { Family, Term } from './match.ts';
+import type { Context, Term } from './match.ts';
 import { groupRules, type RuleGroup } from './rule-groups.ts';
 import {
   type Chain,
@@ -13,13 +13,12 @@ import {
 } from './table.ts';
 
 /** Where a stage stands. */
-export interface Place {
+export interface Place extends Context {
   readonly way: DropWay;
   /** The name of the stage's chain, if it needs one, and the beginning of its sets' names. */
   readonly name: string;
   /** The index of the port's device. */
   readonly index: number;
-  readonly family?: Family;
   /** What ends the way with acceptance. */
   readonly accept: string;
 }
@@ -37,7 +36,7 @@ export interface Rendered extends Table {
  * index, so that the rules are the same for all ports whose policies have the same form.
  */
 export function renderStage(stage: Stage, place: Place): Rendered {
-  const groups = groupRules(stage.rules, place.family).map((group, index) =>
+  const groups = groupRules(stage.rules, place).map((group, index) =>
     renderGroup(group, `${place.name}/${index}`, place),
   );
   const rules = [
@@ -57,7 +56,7 @@ function calls({ only }: Stage, place: Place): readonly string[] {
   const jump = `jump ${place.name}`;
   if (only === undefined) return [jump];
   const rules = only.map((match) => ({ match, verdict: 'accept' }) as const);
-  return groupRules(rules, place.family).map(({ terms }) => [...terms.map(termText), jump].join(' '));
+  return groupRules(rules, place).map(({ terms }) => [...terms.map(termText), jump].join(' '));
 }
 
 interface RenderedGroup {
