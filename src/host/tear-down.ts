@@ -3,11 +3,12 @@ import { loadHostConfigLeniently } from '../config/host-config.ts';
 import { VifguardError } from '../errors.ts';
 import type { Link } from '../netlink/link.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
-import { releaseBridges, removeAllRules } from '../port/detach.ts';
+import { callsIp6tables, releaseBridges, removeAllRules } from '../port/detach.ts';
 import { deviceAmong } from '../port/device.ts';
 import { withLock } from '../port/lock.ts';
 import {
   backendOf,
+  backendsOf,
   EMPTY_REGISTRY,
   ownerLabel,
   type Registry,
@@ -26,16 +27,16 @@ export async function tearDownHost(): Promise<boolean> {
   requireRoot();
   const directory = stateDirectory();
   return await withLock(`${directory}/lock`, LOCK_OPTIONS, async () => {
-    const registry = readRegistry(directory);
-    const name = backendOf(registry, loadHostConfigLeniently().backend);
-    const backend = await loadBackend(name);
-    const left = await backend.drift(undefined);
-    const held = new Set(await backend.ports());
+    const known = readRegistry(directory);
+    const registry = { ...known, backend: backendOf(known, loadHostConfigLeniently().backend) };
+    const backends = await Promise.all(backendsOf(registry).map(loadBackend));
+    const left = (await Promise.all(backends.map((backend) => backend.drift(undefined)))).flat();
+    const held = new Set((await Promise.all(backends.map((backend) => backend.ports()))).flat());
     const rtnetlink = await openRtnetlink();
     try {
       refuseAttached(registry, held, await rtnetlink.links());
-      await removeAllRules({ ...registry, backend: name }, directory);
-      if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, registry.bridges);
+      await removeAllRules(registry, directory);
+      if (await callsIp6tables(registry)) await releaseBridges(rtnetlink, registry.bridges);
     } finally {
       await rtnetlink.close();
     }

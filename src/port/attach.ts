@@ -194,9 +194,10 @@ async function openTwin(
   bridge: Link,
 ): Promise<void> {
   const port = await deviceOf(rtnetlink, twin, record);
-  if (port === undefined) return;
+  // One whose own attach has not come so far has no filter yet.
+  if (port === undefined || port.master !== bridge.index) return;
   await joinBridge(rtnetlink, {
-    port: { index: port.index, joined: port.master === bridge.index },
+    port: { index: port.index, joined: true },
     bridge,
     layer: bridgeLayer(policy, true),
   });

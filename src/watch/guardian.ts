@@ -31,6 +31,14 @@ export interface Reach {
   readonly onHealed: (part: Part, outcome: Outcome) => void;
 }
 
+/** What was put right of a subject, and what could not be, in words. */
+interface Healing {
+  readonly done: readonly string[];
+  readonly refused: readonly string[];
+}
+
+const NOTHING_DONE: Healing = { done: [], refused: [] };
+
 /** How long events come first, in milliseconds: half of one would only look like a foreign change. */
 const PRECEDENCE_MS = 500;
 
@@ -63,6 +71,8 @@ export class Guardian {
   #lost: NodeJS.Timeout | undefined;
   #config: HostConfig;
   #timer: NodeJS.Timeout | undefined;
+  /** When the timer ends. */
+  #due = 0;
   #work: Promise<void> = Promise.resolve();
   #stopped = false;
   #isFilterWell = true;
@@ -161,9 +171,13 @@ export class Guardian {
     this.#schedule(BURST_MS);
   }
 
+  /** Looks after this time at the latest. */
   #schedule(delayMs: number): void {
-    if (this.#stopped) return;
-    this.#timer ??= setTimeout(() => {
+    const due = performance.now() + delayMs;
+    if (this.#stopped || (this.#timer !== undefined && this.#due <= due)) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#work = this.#work.then(() => this.#look());
     }, delayMs);
@@ -193,12 +207,13 @@ export class Guardian {
   async #restore(subject: string, by: string): Promise<void> {
     const { log, onHealed } = this.#reach;
     try {
-      const done = await this.#restoreSubject(subject);
+      const { done, refused } = await this.#restoreSubject(subject);
       // What changed while it looked is still to be looked at.
       if (subject === FILTER && !this.#suspects.has(FILTER)) this.#isFilterWell = true;
-      if (done.length === 0) return;
-      for (const line of done) log(by === '' ? line : `${line} (after ${by})`);
-      onHealed(partOf(subject), 'success');
+      if (done.length + refused.length === 0) return;
+      for (const line of [...done, ...refused]) log(by === '' ? line : `${line} (after ${by})`);
+      if (done.length > 0) onHealed(partOf(subject), 'success');
+      if (refused.length > 0) onHealed(partOf(subject), 'failure');
     } catch (error) {
       if (!(error instanceof VifguardError)) throw error;
       log(`${subject}: cannot be put right: ${describeError(error)}`);
@@ -211,10 +226,14 @@ export class Guardian {
     if (wait > 0) log(`${subject}: undone again and again; left alone for ${Math.ceil(wait / 1000)} s`);
   }
 
-  #restoreSubject(subject: string): Promise<string[]> {
+  async #restoreSubject(subject: string): Promise<Healing> {
+    if (subject.startsWith(VIF)) return await this.#reloadVif(subject.slice(VIF.length));
+    return { done: await this.#restoreInKernel(subject), refused: [] };
+  }
+
+  #restoreInKernel(subject: string): Promise<string[]> {
     if (subject === FILTER) return this.#restoreFilter();
     if (subject.startsWith(BRIDGE)) return this.#restoreBridge(subject.slice(BRIDGE.length));
-    if (subject.startsWith(VIF)) return this.#reloadVif(subject.slice(VIF.length));
     return this.#restorePort(subject);
   }
 
@@ -254,18 +273,17 @@ export class Guardian {
     });
   }
 
-  async #reloadVif(backendPath: string): Promise<string[]> {
+  async #reloadVif(backendPath: string): Promise<Healing> {
     const { directory, withStore } = this.#reach;
     return await withStore(async (store) => {
       const ours = () => portsOfVif(readRegistry(directory), backendPath);
       const config = this.#currentConfig();
       const outdated = await Promise.all(ours().map(([, record]) => isOutdated({ store, config }, record)));
       // A vif whose nodes are gone is on its way out.
-      if (!outdated.includes(true) || (await store.read(backendPath)) === undefined) return [];
-      return await this.#locked(async (rtnetlink) => {
+      if (!outdated.includes(true) || (await store.read(backendPath)) === undefined) return NOTHING_DONE;
+      return await this.#locked((rtnetlink) => {
         const ports = ours().map(([port]) => port);
-        const { done, refused } = await reloadPolicies({ store, rtnetlink, config, directory }, ports);
-        return [...done, ...refused];
+        return reloadPolicies({ store, rtnetlink, config, directory }, ports);
       });
     });
   }

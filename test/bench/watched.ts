@@ -19,6 +19,9 @@ export interface WatchedOptions {
   readonly rounds: number;
 }
 
+/** Rounds that are not counted: a resident program's first events run code that V8 has not compiled yet. */
+const WARM_UP = 5;
+
 /** Measures events that a watch handles, with each backend, in turn with another script's. */
 export async function measureWatched({ peer, crowds, rounds }: WatchedOptions): Promise<WatchedRounds[]> {
   const results: WatchedRounds[] = [];
@@ -35,13 +38,13 @@ export async function measureWatched({ peer, crowds, rounds }: WatchedOptions): 
       for (const guests of crowds) {
         await crowd.growTo(guests);
         const measured: { peer: EventCosts; ours: EventCosts }[] = [];
-        while (measured.length < rounds) {
+        while (measured.length < WARM_UP + rounds) {
           measured.push({
             peer: await measureEvents(visitor, peer),
             ours: await measureEvents(visitor, lab.script),
           });
         }
-        results.push({ backend, guests, rounds: measured });
+        results.push({ backend, guests, rounds: measured.slice(WARM_UP) });
       }
     } finally {
       await crowd.stop();

@@ -158,6 +158,18 @@ for (const backend of BACKENDS) {
     t.deepEqual(await passing(scene, SOURCES), ['192.0.2.41']);
   });
 
+  test(`${backend}: a port that is off its bridge gets its new policy, and stays down`, async (t) => {
+    const { lab, guest } = await startScene(t, backend);
+    await lab.dom0.namespace.ip('link set vif1.0 down nomaster');
+    await setAddresses(guest, '192.0.2.42');
+    t.regex((await vifguard(lab, ['reload'])).stdout, /ipv4 is 192\.0\.2\.42 \(was 192\.0\.2\.41\)/);
+    t.regex((await lab.exec('ip', ['link', 'show', 'vif1.0'])).stdout, /state DOWN/);
+    await lab.dom0.namespace.ip('link set vif1.0 up');
+    await setDirectives(guest, 'mode=disabled');
+    t.regex((await vifguard(lab, ['reload'])).stdout, /mode is disabled/);
+    t.regex((await lab.exec('ip', ['link', 'show', 'vif1.0'])).stdout, /state DOWN/);
+  });
+
   test(`${backend}: guests that exchange their addresses are no conflict`, async (t) => {
     const { lab, guest } = await startScene(t, backend);
     const other = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.42' });

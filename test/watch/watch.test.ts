@@ -210,6 +210,16 @@ test('another program that fights is left alone for a while, and said so', async
   t.true(await checked());
 });
 
+test('what is left alone for a while keeps nothing else waiting', async (t) => {
+  const { lab, watcher } = await startScene(t);
+  const fight = 'while sleep 0.05; do bridge link set dev vif1.0 locked off; done';
+  const fighter = lab.dom0.namespace.spawn('sh', ['-c', fight]);
+  await watcher.said(/^vif1\.0: undone again and again; left alone for 8 s$/);
+  fighter.kill('SIGKILL');
+  await lab.dom0.namespace.run('nft', ['flush', 'ruleset']);
+  t.true((await watcher.said(/^packet filter: written/)) < 6_000);
+});
+
 test('killed or ended, it leaves the guards; a second one is refused', async (t) => {
   const scene = await startScene(t);
   const { lab, guest, watcher } = scene;
