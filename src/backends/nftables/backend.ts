@@ -32,8 +32,8 @@ async function applyPort(change: PortChange): Promise<void> {
   const { port } = change;
   const { untrustedPorts } = change.after;
   const [was, is] = [change.before, change.after].map(({ ports }) => ports.get(port));
-  // The first port, or the first since the registry was lost: look at what is there. What is there of a port whose
-  // index nobody knows any more, neither.
+  // The first port, or the first since the registry was lost: look at what is there. And so when nobody knows any
+  // more by which index the port is there.
   const isUnknown = was !== undefined && was.index === undefined;
   if (change.before.isEmpty || isUnknown) return await applyHost(change.after);
   const [before, after] = [guardOf(was, untrustedPorts), guardOf(is, untrustedPorts)];

@@ -37,12 +37,6 @@ export function baseTable(): Table {
   };
 }
 
-/** The test on each way for a guarded port. */
-const GUARDED: Readonly<Record<DropWay, string>> = {
-  from: `iifgroup ${GUEST_GROUP}`,
-  to: `oifgroup ${GUEST_GROUP}`,
-};
-
 const BRIDGE_GROUPS = '01:80:c2:00:00:01-01:80:c2:00:00:0f';
 
 const REASON_NAMES = Object.keys(REASONS) as Reason[];
@@ -50,12 +44,13 @@ const REASON_NAMES = Object.keys(REASONS) as Reason[];
 /**
  * A frame from a guest is judged before the bridge learns from it (prerouting, beside ebtables' early
  * hook), one to a guest where both ports are known. Where from is told by ports: no mark to be cleared, or to
- * collide with another's. What no chain of its port has judged, as nobody knows that any more, is dropped.
+ * collide with another's. What no chain of a guarded port's own has judged is dropped.
  */
 function hooks(): (readonly [string, Chain])[] {
   const chain = (hook: string, priority: number, rules: readonly string[]) =>
     [hook, { hook: `type filter hook ${hook} priority ${priority}; policy accept;`, rules }] as const;
-  const unfiltered = (way: DropWay) => `${GUARDED[way]} goto ${dropChain(way, 'unfiltered')}`;
+  const unfiltered = (way: DropWay) =>
+    `${PORT[way]}group ${GUEST_GROUP} goto ${dropChain(way, 'unfiltered')}`;
   const toGuest = ['oif vmap @to-guest', unfiltered('to')];
   return [
     chain('prerouting', -300, ['iif vmap @from-guest', unfiltered('from')]),
