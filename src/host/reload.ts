@@ -9,6 +9,7 @@ import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { policyToJson, policyToXenstore } from '../policy/serialize.ts';
 import { changePolicy } from '../port/change-policy.ts';
 import { refuseConflict } from '../port/claims.ts';
+import { isPresent } from '../port/device.ts';
 import { withLock } from '../port/lock.ts';
 import {
   isInstalled,
@@ -144,7 +145,7 @@ async function withoutConflicts(host: Host, registry: Registry, all: Plan): Prom
         registry: target,
         port,
         record,
-        isThere: async (holder) => (await rtnetlink.link(holder)) !== undefined,
+        isThere: (holder) => isPresent(rtnetlink, target, holder),
         forget: async (holder) => {
           target = withoutPort(target, holder);
           return target;

@@ -12,7 +12,7 @@ import type { Outcome, Part } from '../metrics/metrics.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { bridgeKey, macKey } from '../port/index-keys.ts';
 import { withLock } from '../port/lock.ts';
-import { portsOfVif, type Registry, readRegistry } from '../port/registry.ts';
+import { portsAt, portsOfVif, type Registry, readRegistry } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import type { Changer, Touched } from './notifications.ts';
 import { Patience } from './patience.ts';
@@ -62,8 +62,6 @@ export class Guardian {
   readonly #patience = new Patience();
   /** Where to look, with who did it if that is known. */
   readonly #suspects = new Map<string, string>();
-  /** Ports that were seen on their bridge, and the index of each. */
-  readonly #members = new Map<string, number>();
   /** The index that each bridge had when it was last seen. */
   readonly #bridges = new Map<string, number>();
   /** One that is touched again before it is looked at stands here once. */
@@ -153,8 +151,7 @@ export class Guardian {
   #suspectLink(registry: Registry, { index, name, address }: Touched): void {
     const { ports, bridges } = registry;
     if (name !== undefined && Object.hasOwn(bridges, name)) this.#suspectBridge(registry, name, index);
-    if (name !== undefined && ports.has(name)) this.#suspect(name);
-    for (const [port, known] of this.#members) if (known === index) this.#suspect(port);
+    for (const [port] of portsAt(registry, index)) this.#suspect(port);
     if (address === undefined) return;
     for (const [port, { policy }] of ports.under(macKey(address))) {
       if (policy.mac === address || policy.extraMacs.includes(address)) this.#suspect(port);
@@ -166,7 +163,7 @@ export class Guardian {
     this.#suspect(`${BRIDGE}${name}`);
     if (this.#bridges.get(name) === index) return;
     this.#bridges.set(name, index);
-    for (const [port] of ports.under(bridgeKey(name))) if (this.#members.has(port)) this.#suspect(port);
+    for (const [port] of ports.under(bridgeKey(name))) this.#suspect(port);
   }
 
   #suspect(subject: string, by = ''): void {
@@ -262,11 +259,8 @@ export class Guardian {
 
   async #restorePort(port: string): Promise<string[]> {
     const { directory, withRtnetlink } = this.#reach;
-    const find = async (rtnetlink: Rtnetlink) => {
-      const registry = readRegistry(directory);
-      const index = await this.#memberIndex(rtnetlink, registry, port);
-      return index === undefined ? undefined : await restorationOf({ rtnetlink, registry, port, index });
-    };
+    const find = (rtnetlink: Rtnetlink) =>
+      restorationOf({ rtnetlink, registry: readRegistry(directory) }, port);
     if ((await withRtnetlink(find)) === undefined) return [];
     return await this.#locked(async (rtnetlink) => {
       const restoration = await find(rtnetlink);
@@ -277,16 +271,6 @@ export class Guardian {
       await left?.apply();
       return left === undefined ? before : [...before, left.text];
     });
-  }
-
-  /** The index of a port that is, or was, on its bridge. */
-  async #memberIndex(rtnetlink: Rtnetlink, registry: Registry, port: string): Promise<number | undefined> {
-    const record = registry.ports.get(port);
-    if (record === undefined) this.#members.delete(port);
-    const link = record && (await rtnetlink.link(port));
-    const bridge = record && (await rtnetlink.link(record.bridge));
-    if (link !== undefined && link.master === bridge?.index) this.#members.set(port, link.index);
-    return this.#members.get(port);
   }
 
   async #reloadVif(backendPath: string): Promise<Healing> {
