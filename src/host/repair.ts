@@ -1,11 +1,12 @@
 import { loadBackend } from '../backends/load.ts';
+import { describeError, VifguardError } from '../errors.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { layerOf } from '../port/bridge-layer.ts';
 import { close } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { finishMove } from './backend-move.ts';
 import { bridgesMixingVlans, type GuardState, portsWithoutRecord, renamedPorts } from './inspection.ts';
-import { layerRestoration, restorationOf } from './restoration.ts';
+import { layerRestoration, type Restoration, restorationOf } from './restoration.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -18,8 +19,8 @@ export interface Repair {
  * Makes the kernel hold what the registry says; what is as it should be stays untouched, drop counters
  * too. Filters come first, then what lets frames reach them. The caller holds the lock.
  *
- * @returns what it did, in words.
- * @throws VifguardError when the kernel or its tools stand in the way.
+ * @returns what it did, and of which ports it could not, in words.
+ * @throws VifguardError when the kernel or its tools stand in the way of all.
  */
 export async function repair(repair: Repair): Promise<string[]> {
   return [
@@ -84,8 +85,7 @@ async function restoreNames({ rtnetlink, state }: Repair): Promise<string[]> {
     const { index } = link;
     const restoration = await restorationOf({ rtnetlink, registry: state.registry, port, index });
     if (restoration === undefined) continue;
-    await restoration.apply();
-    done.push(restoration.text);
+    done.push(await applied(port, restoration));
   }
   return done;
 }
@@ -103,8 +103,18 @@ async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
       layerOf(registry, record),
     );
     if (restoration === undefined) continue;
-    await restoration.apply();
-    done.push(restoration.text);
+    done.push(await applied(name, restoration));
   }
   return done;
+}
+
+/** What stands in the way of one port is said, and keeps no other from being put right. */
+async function applied(port: string, { apply, text }: Restoration): Promise<string> {
+  try {
+    await apply();
+    return text;
+  } catch (error) {
+    if (!(error instanceof VifguardError)) throw error;
+    return `${port}: cannot be put right: ${describeError(error)}`;
+  }
 }
