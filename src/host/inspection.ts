@@ -371,7 +371,7 @@ export function compareFdb({ link, bridge, fdb }: AttachedLink, layer: BridgeLay
   const entries = guestEntries(fdb, link);
   const vlan = accessVid(layer, bridge) || null;
   const pinned: readonly string[] = layer.pinned;
-  const stateOf = (mac: string) => {
+  const stateOf = (mac: string): FdbComparison['is'] => {
     const entry = entries.find(({ address, vlan: own = null }) => address === mac && own === vlan);
     if (entry === undefined) return null;
     // A frame from an uplink could move it.
