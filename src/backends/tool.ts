@@ -54,7 +54,7 @@ interface Ended {
 export async function runTool(tool: Tool): Promise<string> {
   const { child, ended } = takeSpare(tool) ?? start(tool);
   remember(child);
-  const timer = setTimeout(() => child.kill(), tool.timeoutMs ?? TIMEOUT_MS);
+  const timer = setTimeout(() => abandon(child), tool.timeoutMs ?? TIMEOUT_MS);
   // A program that ends without reading says why by its exit status.
   child.stdin?.on('error', () => undefined).end(tool.input);
   const { error, stdout, stderr } = await ended;
@@ -62,6 +62,13 @@ export async function runTool(tool: Tool): Promise<string> {
   if (tool.recurs) makeSpare(tool);
   if (error !== null) throw explain(tool, error, stderr);
   return stdout;
+}
+
+/** Without waiting for what it has started, which may have its output open. */
+function abandon(child: ChildProcess): void {
+  child.kill();
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
 
 function start({ program, args }: Tool): Running {
@@ -133,7 +140,7 @@ export function isOwnTool(pid: number): boolean {
 }
 
 function explain(
-  { program, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
+  { program, input, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
   error: ExecFileException,
   stderr: string,
 ): FilterToolError {
@@ -149,7 +156,8 @@ function explain(
   }
   const [said = ''] = stderr.trim().split('\n');
   const reason = said === '' ? '' : `: ${said}`;
-  return new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, {
-    cause: `exit status ${error.code ?? error.signal}`,
-  });
+  const options = { cause: `exit status ${error.code ?? error.signal}` };
+  return input === undefined
+    ? new FilterToolError(`${program} failed${reason}; run "vifguard doctor"`, options)
+    : new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, options);
 }

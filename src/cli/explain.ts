@@ -68,12 +68,12 @@ async function readEnds(words: readonly string[], options: ExplainOptions) {
   const subject =
     config === undefined ? await running(name ?? '') : configuredEnd(config, parseHandle(options.vif));
   const other = from ?? to;
-  const isGuest = other !== undefined && other !== 'dom0' && from !== 'uplink';
+  const isGuest = other !== undefined && other !== 'dom0' && other !== 'uplink';
   const end = isGuest ? await running(other) : undefined;
   if (end !== undefined) requireOneBridge(subject, end);
   const ends: Ends =
     from === undefined
-      ? { sender: subject, receiver: end ?? (to === undefined ? 'bridge' : 'dom0') }
+      ? { sender: subject, receiver: end ?? (to === 'dom0' ? 'dom0' : 'bridge') }
       : { sender: end ?? (from === 'uplink' ? 'uplink' : 'dom0'), receiver: subject };
   const { backend } = settled === undefined ? loadHostConfig() : await settled;
   return { ends, frameWords: (config === undefined ? rest : words).join(' '), backend };

@@ -60,7 +60,10 @@ export function buildProgram(terminals: Terminals, finish: (code: ExitCode) => v
     .option('--hex <OCTETS>', 'a frame in hex digits, from the MACs on')
     .option('--pcap <FILE>', 'the frames of a pcap or pcapng file')
     .addOption(
-      new Option('--to <WHOM>', 'the frame goes to dom0 itself, or to another VIF').conflicts('from'),
+      new Option(
+        '--to <WHOM>',
+        'the frame goes to dom0 itself, to the uplink (default), or to another VIF',
+      ).conflicts('from'),
     )
     .option('--from <WHOM>', 'it comes to VIF from the uplink, from dom0, or from another VIF')
     .option('--config <FILE>', 'judge by a domain config, before its guest exists')

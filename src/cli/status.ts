@@ -20,7 +20,7 @@ export async function status({ json }: { json: boolean }, { stdout, stderr }: Te
   const { state, busy } = await readSettledState();
   const { ports, findings } = inspect(state);
   if (json) {
-    stdout.print(JSON.stringify({ ports, findings }, undefined, 2));
+    stdout.print(JSON.stringify({ ports, findings, busy: busy ?? null }, undefined, 2));
     return exitCodeOf(true);
   }
   stdout.print(ports.length === 0 ? 'no guest port is on a bridge' : statusTable(ports, stdout));

@@ -1,5 +1,6 @@
-import { parseBridgeName } from '../address/interface-name.ts';
+import { parseBridgeName, parseInterfaceName } from '../address/interface-name.ts';
 import { parseMac } from '../address/mac.ts';
+import { parseMtu } from '../address/mtu.ts';
 import { quote } from '../address/quote.ts';
 import { InputError } from '../errors.ts';
 import { parseAddressSet } from '../policy/guest-address.ts';
@@ -129,6 +130,8 @@ const SPEC_READERS: Readonly<Record<string, (value: string) => unknown>> = {
   ip: (value) => parseAddressSet(splitWords(value)),
   bridge: parseBridgeName,
   vlan: (value) => value === '' || parseVlan(value),
+  vifname: (value) => value === '' || parseInterfaceName(value),
+  mtu: (value) => value === '' || parseMtu(value),
 };
 
 function lintSpecValue(file: string, at: Position, { key, value }: SpecField): Finding[] {

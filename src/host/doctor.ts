@@ -1,3 +1,4 @@
+import { GUEST_GROUP } from '../backends/guest-group.ts';
 import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { isVifGuard } from '../config/xl-conf.ts';
@@ -155,8 +156,9 @@ function diagnoseBridges(facts: HostFacts): Diagnosis[] {
   return bridges.map((bridge) => {
     const ports = links.filter(({ master }) => master === bridge.index);
     const uplinks = ports
+      .filter(({ name, group }) => group !== GUEST_GROUP && parseGuestPort(name) === undefined)
       .map(({ name }) => name)
-      .filter((name) => parseGuestPort(name) === undefined && !untrusted.includes(name));
+      .filter((name) => !untrusted.includes(name));
     const said =
       uplinks.length === 0 ? 'no uplink: its guests reach dom0 at most' : `uplink ${uplinks.join(', ')}`;
     return diagnoseForwarding(bridge, facts) ?? ok(`bridge ${bridge.name}`, said);

@@ -2,10 +2,11 @@ import { loadBackend } from '../backends/load.ts';
 import { loadHostConfigLeniently } from '../config/host-config.ts';
 import { VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
-import { releaseBridges, removeAllRules } from '../port/detach.ts';
+import { callsIp6tables, releaseBridges, removeAllRules } from '../port/detach.ts';
 import { withLock } from '../port/lock.ts';
 import {
   backendOf,
+  backendsOf,
   EMPTY_REGISTRY,
   ownerLabel,
   type Registry,
@@ -24,11 +25,11 @@ export async function tearDownHost(): Promise<boolean> {
   requireRoot();
   const directory = stateDirectory();
   return await withLock(`${directory}/lock`, LOCK_OPTIONS, async () => {
-    const registry = readRegistry(directory);
-    const name = backendOf(registry, loadHostConfigLeniently().backend);
-    const backend = await loadBackend(name);
-    const left = await backend.drift(undefined);
-    const held = new Set(await backend.ports());
+    const known = readRegistry(directory);
+    const registry = { ...known, backend: backendOf(known, loadHostConfigLeniently().backend) };
+    const backends = await Promise.all(backendsOf(registry).map(loadBackend));
+    const left = (await Promise.all(backends.map((backend) => backend.drift(undefined)))).flat();
+    const held = new Set((await Promise.all(backends.map((backend) => backend.ports()))).flat());
     const rtnetlink = await openRtnetlink();
     try {
       const links = await rtnetlink.links();
@@ -36,8 +37,8 @@ export async function tearDownHost(): Promise<boolean> {
         ({ name, master }) => registry.ports.has(name) || (master !== undefined && held.has(name)),
       );
       refuseAttached(registry, new Set(attached.map(({ name }) => name)));
-      await removeAllRules({ ...registry, backend: name }, directory);
-      if (backend.bridgeNetfilter) await releaseBridges(rtnetlink, registry.bridges);
+      await removeAllRules(registry, directory);
+      if (await callsIp6tables(registry)) await releaseBridges(rtnetlink, registry.bridges);
     } finally {
       await rtnetlink.close();
     }

@@ -1,6 +1,6 @@
 import { FAMILY_BITS, formatPrefix, type IpFamily, type IpPrefix, prefixContains } from '../address/ip.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
-import { addressesOf, macsOf } from '../rules/identity.ts';
+import { addressesOf, macsOf } from '../policy/identity.ts';
 import { UNSPECIFIED_IPV6 } from '../rules/protocols.ts';
 import type { Reason } from '../rules/reason.ts';
 import type { Arp } from './arp.ts';

@@ -10,7 +10,7 @@ import { parseMac } from '../address/mac.ts';
 import { InputError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { parseGuestAddress } from '../policy/guest-address.ts';
-import { addressesOf, hasFamily, macsOf } from '../rules/identity.ts';
+import { addressesOf, hasFamily, macsOf } from '../policy/identity.ts';
 import { PROTOCOL } from '../rules/protocols.ts';
 import type { Frame } from './frame.ts';
 import { ndTargetOf } from './neighbor-discovery.ts';

@@ -1,8 +1,9 @@
 import { networkInterfaces } from 'node:os';
 import { type IpPrefix, isHost, parsePrefix, prefixContains } from '../address/ip.ts';
 import { type Identifier, identifierText } from '../model/claim.ts';
+import { addressesOf, macsOf } from '../policy/identity.ts';
 import { guestName, policyOf, type Registry } from '../port/registry.ts';
-import { addressesOf, grantedLinkLocals, macsOf } from '../rules/identity.ts';
+import { grantedLinkLocals } from '../rules/identity.ts';
 import type { Gateway } from './gateways.ts';
 
 /** Who has something. */

@@ -178,9 +178,10 @@ async function filter(attachment: Attachment, found: Found, claimed: Registry): 
 /** One static FDB entry could be on one of the two only, so both learn from now on. */
 async function openTwin({ rtnetlink, policy }: Attachment, twin: string, bridge: Link): Promise<void> {
   const port = await rtnetlink.link(twin);
-  if (port === undefined) return;
+  // One whose own attach has not come so far has no filter yet.
+  if (port === undefined || port.master !== bridge.index) return;
   await joinBridge(rtnetlink, {
-    port: { index: port.index, name: twin, joined: port.master === bridge.index },
+    port: { index: port.index, name: twin, joined: true },
     bridge,
     layer: bridgeLayer(policy, true),
   });

@@ -57,9 +57,13 @@ async function guardBy({ rtnetlink, config, directory, port, before, after }: Po
   if (link === undefined) return;
   const { index, master } = link;
   const bridge = await rtnetlink.link(after.bridge);
-  if (bridge !== undefined && master === bridge.index) {
-    const layer = layerOf(registry, after);
-    await joinBridge(rtnetlink, { port: { index, name: port, joined: true }, bridge, layer });
+  const isUp = after.policy.mode !== 'disabled';
+  // Off its bridge it is closed, or has been taken off: it does not come up there, where dom0 itself would hear it.
+  if (bridge === undefined || master !== bridge.index) {
+    if (!isUp) await rtnetlink.setLink(index, { up: false });
+    return;
   }
-  await rtnetlink.setLink(index, { up: after.policy.mode !== 'disabled' });
+  const layer = layerOf(registry, after);
+  await joinBridge(rtnetlink, { port: { index, name: port, joined: true }, bridge, layer });
+  await rtnetlink.setLink(index, { up: isUp });
 }

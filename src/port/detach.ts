@@ -102,7 +102,7 @@ export async function removeAllRules(registry: Registry, directory: string): Pro
 }
 
 /** Whether rules of ours may need bridges to call ip6tables. */
-async function callsIp6tables(registry: Registry): Promise<boolean> {
+export async function callsIp6tables(registry: Registry): Promise<boolean> {
   const backends = await Promise.all(backendsOf(registry).map(loadBackend));
   return backends.some(({ bridgeNetfilter }) => bridgeNetfilter);
 }

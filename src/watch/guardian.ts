@@ -31,6 +31,14 @@ export interface Reach {
   readonly onHealed: (part: Part, outcome: Outcome) => void;
 }
 
+/** What was put right of a subject, and what could not be, in words. */
+interface Healing {
+  readonly done: readonly string[];
+  readonly refused: readonly string[];
+}
+
+const NOTHING_DONE: Healing = { done: [], refused: [] };
+
 /** How long events come first, in milliseconds: half of one would only look like a foreign change. */
 const PRECEDENCE_MS = 500;
 
@@ -202,12 +210,13 @@ export class Guardian {
   async #restore(subject: string, by: string): Promise<void> {
     const { log, onHealed } = this.#reach;
     try {
-      const done = await this.#restoreSubject(subject);
+      const { done, refused } = await this.#restoreSubject(subject);
       // What changed while it looked is still to be looked at.
       if (subject === FILTER && !this.#suspects.has(FILTER)) this.#isFilterWell = true;
-      if (done.length === 0) return;
-      for (const line of done) log(by === '' ? line : `${line} (after ${by})`);
-      onHealed(partOf(subject), 'success');
+      if (done.length + refused.length === 0) return;
+      for (const line of [...done, ...refused]) log(by === '' ? line : `${line} (after ${by})`);
+      if (done.length > 0) onHealed(partOf(subject), 'success');
+      if (refused.length > 0) onHealed(partOf(subject), 'failure');
     } catch (error) {
       if (!(error instanceof VifguardError)) throw error;
       log(`${subject}: cannot be put right: ${describeError(error)}`);
@@ -220,10 +229,14 @@ export class Guardian {
     if (wait > 0) log(`${subject}: undone again and again; left alone for ${Math.ceil(wait / 1000)} s`);
   }
 
-  #restoreSubject(subject: string): Promise<string[]> {
+  async #restoreSubject(subject: string): Promise<Healing> {
+    if (subject.startsWith(VIF)) return await this.#reloadVif(subject.slice(VIF.length));
+    return { done: await this.#restoreInKernel(subject), refused: [] };
+  }
+
+  #restoreInKernel(subject: string): Promise<string[]> {
     if (subject === FILTER) return this.#restoreFilter();
     if (subject.startsWith(BRIDGE)) return this.#restoreBridge(subject.slice(BRIDGE.length));
-    if (subject.startsWith(VIF)) return this.#reloadVif(subject.slice(VIF.length));
     return this.#restorePort(subject);
   }
 
@@ -276,18 +289,17 @@ export class Guardian {
     return this.#members.get(port);
   }
 
-  async #reloadVif(backendPath: string): Promise<string[]> {
+  async #reloadVif(backendPath: string): Promise<Healing> {
     const { directory, withStore } = this.#reach;
     return await withStore(async (store) => {
       const ours = () => portsOfVif(readRegistry(directory), backendPath);
       const config = this.#currentConfig();
       const outdated = await Promise.all(ours().map(([, record]) => isOutdated({ store, config }, record)));
       // A vif whose nodes are gone is on its way out.
-      if (!outdated.includes(true) || (await store.read(backendPath)) === undefined) return [];
-      return await this.#locked(async (rtnetlink) => {
+      if (!outdated.includes(true) || (await store.read(backendPath)) === undefined) return NOTHING_DONE;
+      return await this.#locked((rtnetlink) => {
         const ports = ours().map(([port]) => port);
-        const { done, refused } = await reloadPolicies({ store, rtnetlink, config, directory }, ports);
-        return [...done, ...refused];
+        return reloadPolicies({ store, rtnetlink, config, directory }, ports);
       });
     });
   }

@@ -80,6 +80,11 @@ export class StoreView {
     return decodeStrings(payload).map((text) => parsePermission(path, text));
   }
 
+  /** Sets the permissions of a node; the first one's domain becomes its owner. */
+  async setPerms(path: string, permissions: readonly Permission[]): Promise<void> {
+    await this.send('SET_PERMS', [path, ...permissions.map(({ access, domid }) => `${access}${domid}`)]);
+  }
+
   protected send(operation: Operation, strings: readonly string[], value = ''): Promise<Buffer> {
     return this.connection.request({ operation, transactionId: this.#transactionId, strings, value });
   }

@@ -15,6 +15,7 @@ export const MessageType = {
   WRITE: 11,
   MKDIR: 12,
   RM: 13,
+  SET_PERMS: 14,
   WATCH_EVENT: 15,
   ERROR: 16,
   DIRECTORY_PART: 22,

@@ -188,7 +188,7 @@ test('a tool that is not installed, and a kernel without br_netfilter', async (t
   const { guest, lab } = scene;
   for (const [what, path, message] of [
     ['tools', '/usr/sbin', /^(eb|ip6|ip)tables-nft-restore is not installed; run "apt install iptables"/],
-    ['br_netfilter', '/proc/sys/net/bridge', /^this kernel has no br_netfilter/],
+    ['br_netfilter', '/proc/sys/net/bridge', /^br_netfilter cannot be loaded/],
   ] as const) {
     await lab.dom0.namespace.run('mount', ['-t', 'tmpfs', 'tmpfs', path]);
     const { exitCode, hotplugError = '', stderr } = await guest.hotplug('online').result;
