@@ -84,7 +84,7 @@ function parseHandle(text: string): number {
   throw new InputError(`--vif ${quote(text)} is not a vif's number; 0 is the first`);
 }
 
-/** Stands for the MAC of whoever is no guest. */
+/** The MAC of an end that is no guest. */
 const NEIGHBOR_MAC = '02:00:00:00:00:01';
 
 function framesOf(
@@ -100,7 +100,7 @@ function framesOf(
   return [{ octets, length: octets.length }];
 }
 
-/** @param sources of a frame, by what they are called. @throws InputError */
+/** @param sources of frames by name, undefined for those not given. @throws InputError */
 function requireOne(sources: Readonly<Record<string, string | undefined>>): void {
   const given = Object.keys(sources).filter((name) => sources[name] !== undefined);
   if (given.length === 1) return;

@@ -44,7 +44,7 @@ function statusTable(ports: readonly PortReport[], terminal: Terminal): string {
 }
 
 /** The cells of a row; lists have one item on a line. */
-export function statusRow(report: PortReport, terminal: Terminal): string[] {
+function statusRow(report: PortReport, terminal: Terminal): string[] {
   const { bridge, port, mac, addresses, mode, vlan, state, drops } = report;
   const counts = Object.entries(drops).sort(([, a], [, b]) => b - a);
   return [

@@ -13,7 +13,7 @@ export async function watch({ stdout, stderr }: Terminals): Promise<ExitCode> {
     reportError(error, stderr);
     process.kill(process.pid, 'SIGKILL');
   });
-  // A full disk is no reason to end, and to whoever has gone nothing is said: what is under way comes to its end.
+  // A full disk is no reason to end. When the reader is gone (EPIPE), the watch ends in order.
   process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
     if (code === 'EPIPE') ending.abort();
   });

@@ -11,7 +11,7 @@ export type Severity = 'ok' | 'warn' | 'fail';
 /** What the doctor found about one thing. */
 export interface Diagnosis {
   readonly subject: string;
-  /** fail: guests cannot be guarded, or are not. warn: probably not meant so. */
+  /** fail: guests cannot be guarded, or are not. warn: probably not what was meant. */
   readonly severity: Severity;
   readonly message: string;
   /** What to do; present unless all is well. */
@@ -165,7 +165,7 @@ function diagnoseBridges(facts: HostFacts): Diagnosis[] {
   });
 }
 
-/** dom0's own firewall may drop what the guards let through; nobody thinks of it who has set up Docker. */
+/** dom0's own firewall, such as Docker's rules, may drop what the guards let through. */
 function diagnoseForwarding(bridge: Link, { backend, forwarding }: HostFacts): Diagnosis | undefined {
   const { name } = bridge;
   const lost = FAMILIES.map((family) => ({

@@ -9,9 +9,8 @@ export type TableChange = (untouched: boolean) => Promise<number>;
 const FILE = 'generation';
 
 /**
- * Changes the tables, and remembers the kernel's generation of them that this leaves: when the next
- * change finds another, somebody else has been at the tables, or a change of ours did not come to its
- * end.
+ * Changes the tables, and remembers the generation of them that the kernel has afterwards. When the next
+ * change finds another generation, somebody else has changed the tables, or a change of ours was cut short.
  *
  * @param directory where the generation is kept, one network namespace's.
  * @param change is told whether the tables are as the last change left them.
@@ -28,7 +27,7 @@ export async function changeTables(directory: string, change: TableChange): Prom
   if (before !== undefined && after !== undefined && (after - before) >>> 0 < transactions)
     throw idleTool('ebtables-nft-restore or ip6tables-nft-restore', 'iptables');
   const onlyOurs = before !== undefined && after === before + transactions;
-  // Without the file the next change takes more time, and that is all.
+  // Without the file the next change only takes longer.
   if (onlyOurs) await writeFile(file, String(after), { mode: 0o600 }).catch(() => undefined);
 }
 
