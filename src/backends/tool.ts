@@ -11,10 +11,16 @@ export class RefusedRulesError extends FilterToolError {
   override readonly name = 'RefusedRulesError';
 }
 
+/** Of one that ends well without having done anything, as something else in its place may. */
+export function idleTool(program: string, debianPackage: string): FilterToolError {
+  const advice = `see that nothing else stands in its place, or run "apt install --reinstall ${debianPackage}"`;
+  return new FilterToolError(`${program} took the rules, and the kernel does not have them; ${advice}`);
+}
+
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 /** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
 const TIMEOUT_MS = 12_000;
-/** For all ports of a host at once, where no event waits: ebtables takes 25 s for a thousand. */
+/** For all ports of a host at once, outside of an event: ebtables takes 25 s for a thousand. */
 export const PATIENT_MS = 300_000;
 
 export interface Tool {
@@ -22,7 +28,7 @@ export interface Tool {
   readonly args: readonly string[];
   readonly input?: string | undefined;
   readonly timeoutMs?: number | undefined;
-  /** Whether most events run it: then a resident process keeps one ready. */
+  /** Whether most events run it: a resident process then keeps one started. */
   readonly recurs?: boolean;
   /** The Debian package that has it. */
   readonly debianPackage: string;
@@ -48,7 +54,7 @@ interface Ended {
 export async function runTool(tool: Tool): Promise<string> {
   const { child, ended } = takeSpare(tool) ?? start(tool);
   remember(child);
-  const timer = setTimeout(() => child.kill(), tool.timeoutMs ?? TIMEOUT_MS);
+  const timer = setTimeout(() => abandon(child), tool.timeoutMs ?? TIMEOUT_MS);
   // A program that ends without reading says why by its exit status.
   child.stdin?.on('error', () => undefined).end(tool.input);
   const { error, stdout, stderr } = await ended;
@@ -56,6 +62,13 @@ export async function runTool(tool: Tool): Promise<string> {
   if (tool.recurs) makeSpare(tool);
   if (error !== null) throw explain(tool, error, stderr);
   return stdout;
+}
+
+/** Without waiting for what it has started, which may have its output open. */
+function abandon(child: ChildProcess): void {
+  child.kill();
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
 
 function start({ program, args }: Tool): Running {
@@ -73,12 +86,12 @@ function start({ program, args }: Tool): Running {
 /** Programs that wait for their input, by command line; undefined in a process that ends with its event. */
 let spares: Map<string, Running> | undefined;
 
-/** When to start the next, in milliseconds: once the event that has used the last is over. */
+/** Delay before the next spare is started, in milliseconds, so that the event that took the last is over. */
 const SPARE_DELAY_MS = 100;
 
 /**
- * Has programs that recur started once more, to wait for their input: a resident process finds them
- * ready, where starting one takes as long as its work. They read the kernel's tables once they have input.
+ * From now on keeps a spare of each recurring program started, waiting for input: starting one takes as long as
+ * its work. The programs read the kernel's tables only after they have read their input.
  */
 export function keepSpares(): void {
   spares ??= new Map();
@@ -127,7 +140,7 @@ export function isOwnTool(pid: number): boolean {
 }
 
 function explain(
-  { program, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
+  { program, input, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
   error: ExecFileException,
   stderr: string,
 ): FilterToolError {
@@ -143,7 +156,8 @@ function explain(
   }
   const [said = ''] = stderr.trim().split('\n');
   const reason = said === '' ? '' : `: ${said}`;
-  return new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, {
-    cause: `exit status ${error.code ?? error.signal}`,
-  });
+  const options = { cause: `exit status ${error.code ?? error.signal}` };
+  return input === undefined
+    ? new FilterToolError(`${program} failed${reason}; run "vifguard doctor"`, options)
+    : new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, options);
 }

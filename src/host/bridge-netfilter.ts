@@ -7,10 +7,11 @@ const SYSCTLS = '/proc/sys/net/bridge';
 const CALL_IP6TABLES = join(SYSCTLS, 'bridge-nf-call-ip6tables');
 
 /**
- * Makes sure that bridges can call ip6tables; false when they could already. Loading br_netfilter
- * makes every bridge call all tables; we want that of our bridges only, so that is put back.
+ * Makes sure that bridges can call ip6tables; false when they already could. Loading br_netfilter makes every
+ * bridge call all tables; we want that for our bridges only, so it is switched off again, in the network
+ * namespace that we are in.
  *
- * @throws VifguardError when the kernel has no br_netfilter.
+ * @throws VifguardError when it cannot be loaded.
  */
 export async function loadBridgeNetfilter(): Promise<boolean> {
   if (hasBridgeNetfilter()) return false;
@@ -20,7 +21,7 @@ export async function loadBridgeNetfilter(): Promise<boolean> {
   );
   if (!hasBridgeNetfilter()) {
     throw new VifguardError(
-      'this kernel has no br_netfilter, without which IPv6 ND cannot be guarded; install one that has (Debian: linux-image-amd64)',
+      'br_netfilter cannot be loaded, and without it xtables cannot guard IPv6 ND; see why modprobe does not load it, install a kernel that has it (Debian: linux-image-amd64), or set backend = "nftables"',
       { cause: failure },
     );
   }

@@ -44,14 +44,16 @@ export async function sendToNetns(netns: string, device: string): Promise<void> 
  * namespace of the thread that opens it, and Node.js has threads that cannot be moved.
  *
  * @returns its exit status; it has reported to xenstore and stderr itself.
+ * @throws VifguardError when it cannot be run, or did not come to its end.
  */
 export async function runInNetns(netns: string): Promise<number> {
   const args = [`--net=${netnsPath(netns)}`, '--', process.execPath, ...process.argv.slice(1)];
   const child = spawn('nsenter', args, { stdio: 'inherit' });
-  try {
-    const [code] = await once(child, 'exit');
-    return typeof code === 'number' ? code : 1;
-  } catch (cause) {
+  const [code, signal] = await once(child, 'exit').catch((cause: unknown) => {
     throw new VifguardError('nsenter cannot be run; run "apt install util-linux"', { cause });
-  }
+  });
+  if (typeof code === 'number') return code;
+  throw new VifguardError(
+    `vif-guard in network namespace ${netns} was ended by ${signal}; see what did that`,
+  );
 }

@@ -6,7 +6,7 @@ import { effectivePolicy } from '../config/effective-policy.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { describeError, InputError } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
-import { isGone, type VifRecord } from '../xenstore/vif-record.ts';
+import type { VifRecord } from '../xenstore/vif-record.ts';
 
 /** Where the effective policy is published, below the vif's backend path. */
 export const PUBLISHED = 'vifguard';
@@ -40,8 +40,8 @@ export function policyOfVif(record: VifRecord, config: HostConfig): GuardPolicy 
  * @throws InputError when the vif is gone, when there is no bridge in its record, or none that could be.
  */
 export function bridgeOfVif(record: VifRecord): BridgeName {
-  const { bridge, backendPath } = record;
-  if (isGone(record)) throw new InputError(`${backendPath} is gone from xenstore; restart the guest`);
+  const { bridge, backendPath, isGone } = record;
+  if (isGone) throw new InputError(`${backendPath} is gone from xenstore; restart the guest`);
   if (bridge === undefined || bridge === '') {
     throw new InputError(
       `${backendPath}/bridge is missing; write bridge=xenbr0 in the vif spec or set vif.default.bridge in xl.conf`,

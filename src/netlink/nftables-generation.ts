@@ -8,7 +8,7 @@ import { systemCall } from './syscall.ts';
 const MSG_DONTWAIT = 0x40;
 
 // include/uapi/linux/netfilter/nfnetlink.h, nf_tables.h
-const NFT_MSG_NEWGEN = 0x0a0f;
+export const NFT_MSG_NEWGEN = 0x0a0f;
 const NFT_MSG_GETGEN = 0x0a10;
 const NFTA_GEN_ID = u32(1);
 
@@ -36,6 +36,15 @@ export function nftablesGeneration(): number {
     return readGeneration(answer.subarray(0, length));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Undefined when the kernel has no nf_tables: the tools report that better. */
+export function currentGeneration(): number | undefined {
+  try {
+    return nftablesGeneration();
+  } catch {
+    return undefined;
   }
 }
 

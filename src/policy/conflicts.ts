@@ -2,6 +2,7 @@ import { eui64LinkLocal, formatPrefix, type IpPrefix, parsePrefix, prefixContain
 import type { MacAddress } from '../address/mac.ts';
 import { PrefixSet } from '../address/prefix-set.ts';
 import type { GuardPolicy, VirtualRouter } from './guard-policy.ts';
+import { derivedLinkLocals, macsOf } from './identity.ts';
 import { virtualMacs } from './virtual-router.ts';
 
 /** RFC 4291 section 2.5.6. */
@@ -29,7 +30,7 @@ export interface Conflict {
   readonly kind: 'mac' | 'address';
   readonly claimant: Owner;
   readonly holder: Owner;
-  /** In text, each as its owner has it. */
+  /** What both claim, as text: each owner's own MAC or block. */
   readonly claimed: string;
   readonly held: string;
 }
@@ -43,12 +44,12 @@ interface Shared {
 /**
  * What a new guest claims that another one already holds, or undefined. Unlisted addresses (`any`)
  * are no claim. Guests that back the same virtual router on one bridge share its MACs and addresses.
- * The link-local address a guest gets from its MAC is its own as well. Time grows with what the
+ * The link-local addresses a guest gets from its MACs are its own as well. Time grows with what the
  * others hold, times the logarithm of what is claimed.
  */
 export function findConflict(claim: Claim, others: Iterable<Claim>): Conflict | undefined {
   const macs = new Set(macsOf(claim.policy));
-  const addresses = new PrefixSet(addressesOf(claim.policy));
+  const addresses = new PrefixSet(claimedBy(claim.policy));
   for (const other of others) {
     if (other.owner.identity === claim.owner.identity) continue;
     const parties = { claimant: claim.owner, holder: other.owner };
@@ -67,7 +68,7 @@ function firstOverlap(
   holder: GuardPolicy,
   shared: Shared,
 ): { claimed: string; held: string } | undefined {
-  for (const held of addressesOf(holder)) {
+  for (const held of claimedBy(holder)) {
     const overlap = claimed.findOverlap(held);
     if (overlap === undefined || shared.has(held)) continue;
     return { claimed: formatPrefix(overlap), held: formatPrefix(held) };
@@ -77,9 +78,11 @@ function firstOverlap(
 
 function sharedOnBridge(a: Claim, b: Claim): Shared {
   const routers = sharedRouters(a.policy, b.policy);
-  const addresses = new Set(routers.flatMap((router) => router.addresses.map(formatPrefix)));
+  const macs = routers.flatMap(virtualMacs);
+  const prefixes = [...routers.flatMap((router) => router.addresses), ...macs.map(eui64LinkLocal)];
+  const addresses = new Set(prefixes.map(formatPrefix));
   return {
-    macs: new Set(routers.flatMap(virtualMacs)),
+    macs: new Set(macs),
     has: (held) => addresses.size > 0 && addresses.has(formatPrefix(held)),
   };
 }
@@ -106,13 +109,8 @@ function intersect(router: VirtualRouter, twin: VirtualRouter): VirtualRouter {
   };
 }
 
-function macsOf({ mac, extraMacs }: GuardPolicy): readonly MacAddress[] {
-  return [mac, ...extraMacs];
-}
-
-function addressesOf({ mac, ipv4, ipv6, linkLocal }: GuardPolicy): readonly IpPrefix[] {
-  const listed = [ipv4, ipv6].flatMap((set) => (set === 'any' ? [] : set));
-  const hasIpv6 = ipv6 === 'any' || ipv6.length > 0;
-  const derived = hasIpv6 && linkLocal === 'eui64' ? [eui64LinkLocal(mac)] : [];
-  return [...listed, ...derived];
+/** Listed, or derived from a MAC. */
+function claimedBy(policy: GuardPolicy): readonly IpPrefix[] {
+  const listed = [policy.ipv4, policy.ipv6].flatMap((set) => (set === 'any' ? [] : set));
+  return [...listed, ...derivedLinkLocals(policy)];
 }

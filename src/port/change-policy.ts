@@ -4,6 +4,7 @@ import { VifguardError } from '../errors.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
 import { close } from './detach.ts';
+import { deviceOf } from './device.ts';
 import { guardedHost } from './guarded-host.ts';
 import { type PortRecord, readRegistry, withPort } from './registry.ts';
 import { writeRegistry } from './write-registry.ts';
@@ -53,13 +54,17 @@ async function guardBy({ rtnetlink, config, directory, port, before, after }: Po
     after: guardedHost(registry, config.untrustedPorts),
     directory,
   });
-  const link = await rtnetlink.link(port);
+  const link = await deviceOf(rtnetlink, port, after);
   if (link === undefined) return;
   const { index, master } = link;
   const bridge = await rtnetlink.link(after.bridge);
-  if (bridge !== undefined && master === bridge.index) {
-    const layer = layerOf(registry, after);
-    await joinBridge(rtnetlink, { port: { index, name: port, joined: true }, bridge, layer });
+  const isUp = after.policy.mode !== 'disabled';
+  // Off its bridge it is closed, or has been taken off: it does not come up there, where dom0 itself would hear it.
+  if (bridge === undefined || master !== bridge.index) {
+    if (!isUp) await rtnetlink.setLink(index, { up: false });
+    return;
   }
-  await rtnetlink.setLink(index, { up: after.policy.mode !== 'disabled' });
+  const layer = layerOf(registry, after);
+  await joinBridge(rtnetlink, { port: { index, joined: true }, bridge, layer });
+  await rtnetlink.setLink(index, { up: isUp });
 }

@@ -27,13 +27,15 @@ const LINK_LOCAL = 'fe80::/64';
 const MANY = 64;
 
 export const backendKey = (path: string): string => `backend=${path}`;
+export const deviceKey = (index: number): string => `device=${index}`;
 export const bridgeKey = (name: string): string => `bridge=${name}`;
 export const macKey = (mac: string): string => `mac=${mac}`;
 
 /** The keys that a port is indexed under: for all that an event has to look up among the others. */
-export function indexKeys({ backendPath, bridge, policy }: PortRecord): readonly string[] {
+export function indexKeys({ index, backendPath, bridge, policy }: PortRecord): readonly string[] {
   const { addresses, blocks, buckets, isWide } = placesOf(policy);
   const keys = [
+    ...(index === undefined ? [] : [deviceKey(index)]),
     backendKey(backendPath),
     bridgeKey(bridge),
     ...macsOf(policy).map(macKey),
@@ -64,7 +66,7 @@ export function rivalKeys(policy: PolicyJson): readonly string[] | undefined {
 
 /** Where a policy's addresses lie. */
 interface Places {
-  /** Single addresses, the one from the MAC among them. */
+  /** Single addresses, those from the MACs among them. */
   readonly addresses: readonly { readonly text: string; readonly bucket: string }[];
   /** The buckets of blocks. */
   readonly blocks: readonly string[];
@@ -74,16 +76,19 @@ interface Places {
   readonly isWide: boolean;
 }
 
-function placesOf({ mac, ipv4, ipv6 }: PolicyJson): Places {
+function placesOf(policy: PolicyJson): Places {
+  const { ipv4, ipv6 } = policy;
   const listed = [ipv4, ipv6].flatMap((set) => (set === 'any' ? [] : set));
   const places = listed.map((text) => ({ text, ...placeOf(parsePrefix(text), listed.length) }));
-  const derived = { text: formatPrefix(eui64LinkLocal(parseMac(mac))), bucket: LINK_LOCAL };
+  const derived = macsOf(policy).map((mac) => {
+    return { text: formatPrefix(eui64LinkLocal(parseMac(mac))), bucket: LINK_LOCAL };
+  });
   const narrow = places.flatMap(({ bucket, ...place }) =>
     bucket === undefined ? [] : [{ ...place, bucket }],
   );
   const bucketsOf = (some: typeof narrow) => [...new Set(some.map(({ bucket }) => bucket))];
   return {
-    addresses: [...narrow.filter(({ isSingle }) => isSingle), derived],
+    addresses: [...narrow.filter(({ isSingle }) => isSingle), ...derived],
     blocks: bucketsOf(narrow.filter(({ isSingle }) => !isSingle)),
     buckets: bucketsOf(narrow),
     isWide: narrow.length < places.length,

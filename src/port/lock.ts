@@ -59,7 +59,7 @@ async function acquire(file: FileHandle, path: string, { timeoutMs }: LockOption
   while (!tryLock(file.fd)) {
     if (performance.now() >= deadline) {
       const holder = (await lockHolder(path)) ?? 'another vifguard process may hold it';
-      throw new LockTimeoutError(`cannot lock ${path} within ${timeoutMs} ms; ${holder}`);
+      throw new LockTimeoutError(`cannot lock ${path} within ${(timeoutMs / 1000).toFixed(1)} s; ${holder}`);
     }
     // Not all at the same moment, when many wait.
     await sleep(POLL_MS * (0.5 + Math.random()));

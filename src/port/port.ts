@@ -1,6 +1,7 @@
 import { parseInterfaceName } from '../address/interface-name.ts';
+import { parseMtu } from '../address/mtu.ts';
 import { quote } from '../address/quote.ts';
-import { InputError } from '../errors.ts';
+import { describeError, InputError } from '../errors.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import type { VifRecord } from '../xenstore/vif-record.ts';
@@ -23,24 +24,23 @@ interface PortSearch {
   readonly device: string;
   /** The name it is to have. */
   readonly name: string;
-  /** Whether what has that name was given it by us, and is this vif's. */
-  readonly isNamed: boolean;
+  /** The vif's device as it is recorded, if it is there. */
+  readonly guarded: Link | undefined;
 }
 
 /**
- * The link of a port, under the name it is to have or the one it came with.
+ * The link of a port, under the name it came with, or as it is guarded already.
  *
- * @throws InputError when there is none, or when another link already has the name.
+ * @throws InputError when there is none, or when another link already has the name that it is to have.
  */
-export async function findPort(rtnetlink: Rtnetlink, { device, name, isNamed }: PortSearch): Promise<Link> {
-  const made = await rtnetlink.link(device);
-  const named = device === name ? undefined : await rtnetlink.link(name);
-  if (named !== undefined && (made !== undefined || !isNamed)) {
+export async function findPort(rtnetlink: Rtnetlink, { device, name, guarded }: PortSearch): Promise<Link> {
+  const port = (await rtnetlink.link(device)) ?? guarded;
+  const named = device === name ? port : await rtnetlink.link(name);
+  if (named !== undefined && named.index !== port?.index) {
     throw new InputError(
       `vifname ${quote(name)} is taken by another interface; give ${device} another vifname`,
     );
   }
-  const port = made ?? named;
   if (port === undefined)
     throw new InputError(`there is no interface ${device}; xl makes it before it calls vif-guard`);
   return port;
@@ -57,7 +57,9 @@ export async function findBridge(rtnetlink: Rtnetlink, name: string): Promise<Li
 /** The MTU of a vif: its spec's, else its bridge's. @throws InputError */
 export function portMtu({ mtu, backendPath }: VifRecord, bridge: Link): number {
   if (mtu === undefined || mtu === '') return bridge.mtu;
-  const value = /^\d{1,5}$/.test(mtu) ? Number(mtu) : Number.NaN;
-  if (value >= 68 && value <= 65_535) return value;
-  throw new InputError(`${backendPath}/mtu: ${quote(mtu)} is no MTU; write a number from 68 to 65535`);
+  try {
+    return parseMtu(mtu);
+  } catch (cause) {
+    throw new InputError(`${backendPath}/mtu: ${describeError(cause)}`, { cause });
+  }
 }

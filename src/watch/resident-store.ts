@@ -61,7 +61,9 @@ export class ResidentStore {
   async #reconnect(signal: AbortSignal): Promise<XenstoreClient | undefined> {
     while (!signal.aborted) {
       try {
-        return await connect(this.#events);
+        const client = await connect(this.#events);
+        if (!signal.aborted) return client;
+        client.close();
       } catch (error) {
         if (!(error instanceof VifguardError)) throw error;
       }
@@ -73,8 +75,13 @@ export class ResidentStore {
 
 async function connect({ onTouch }: StoreEvents): Promise<XenstoreClient> {
   const client = await XenstoreClient.open();
-  await client.watch('backend/vif', onTouch);
-  return client;
+  try {
+    await client.watch('backend/vif', onTouch);
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
 }
 
 export function lostText(cause: VifguardError): string {

@@ -9,8 +9,6 @@ export interface VifPath {
   readonly domid: number;
   /** The number of the port within the guest. */
   readonly handle: number;
-  /** The domain of the backend, where the path tells it. */
-  readonly ownDomid?: number;
 }
 
 /**
@@ -20,46 +18,21 @@ export interface VifPath {
  */
 export interface VifRecord extends VifPath {
   readonly backendPath: string;
+  /** Whether it was taken out of xenstore. */
+  readonly isGone: boolean;
   readonly mac?: string;
   readonly bridge?: string;
   readonly ip?: string;
   readonly vifname?: string;
   readonly mtu?: string;
-  readonly rate?: string;
   readonly vlan?: string;
-  readonly type?: string;
-  readonly script?: string;
   /** The path of the guest's half; what is below it is the guest's to write. */
   readonly frontend?: string;
-  readonly online?: string;
-  readonly state?: string;
-  readonly hotplugStatus?: string;
-  readonly hotplugError?: string;
   /** The guest's name, from /local/domain/ID/name. */
   readonly domainName?: string;
 }
 
-const KEYS = {
-  mac: 'mac',
-  bridge: 'bridge',
-  ip: 'ip',
-  vifname: 'vifname',
-  mtu: 'mtu',
-  rate: 'rate',
-  vlan: 'vlan',
-  type: 'type',
-  script: 'script',
-  frontend: 'frontend',
-  online: 'online',
-  state: 'state',
-  hotplugStatus: 'hotplug-status',
-  hotplugError: 'hotplug-error',
-} as const;
-
-/** Whether it was taken out of xenstore: nothing of it is there. */
-export function isGone(record: VifRecord): boolean {
-  return (Object.keys(KEYS) as (keyof typeof KEYS)[]).every((name) => record[name] === undefined);
-}
+const KEYS = ['mac', 'bridge', 'ip', 'vifname', 'mtu', 'vlan', 'frontend'] as const;
 
 /**
  * Reads `backend/vif/1/0` (relative, as libxl passes it in XENBUS_PATH) or
@@ -68,16 +41,15 @@ export function isGone(record: VifRecord): boolean {
  * @throws InputError for any other path.
  */
 export function parseVifPath(path: string): VifPath {
-  const match = /^(?:\/local\/domain\/(\d{1,5})\/)?backend\/vif\/(\d{1,5})\/(\d{1,5})$/.exec(path);
+  const match = /^(?:\/local\/domain\/\d{1,5}\/)?backend\/vif\/(\d{1,5})\/(\d{1,5})$/.exec(path);
   if (match === null) {
     throw new InputError(`${quote(path)} is not a vif's backend path, such as backend/vif/1/0 (XENBUS_PATH)`);
   }
-  const [, own, domid, handle] = match;
-  const ownDomid = own === undefined ? {} : { ownDomid: Number(own) };
-  return { domid: Number(domid), handle: Number(handle), ...ownDomid };
+  const [, domid, handle] = match;
+  return { domid: Number(domid), handle: Number(handle) };
 }
 
-/** Undefined in a driver domain, too, which may not read the names of others. @throws XenstoreError */
+/** Also undefined in a driver domain, which may not read other domains' names. @throws XenstoreError */
 export async function readDomainName(view: StoreView, domid: number): Promise<string | undefined> {
   try {
     return await view.read(`/local/domain/${domid}/name`);
@@ -94,19 +66,16 @@ export async function readDomainName(view: StoreView, domid: number): Promise<st
  */
 export async function readVifRecord(view: StoreView, backendPath: string): Promise<VifRecord> {
   const vif = parseVifPath(backendPath);
-  const keys = Object.entries(KEYS);
-  const paths = keys.map(([, key]) => `${backendPath}/${key}`);
-  const [domainName, [ownDomid, ...values]] = await Promise.all([
+  const [domainName, [node, ...values]] = await Promise.all([
     readDomainName(view, vif.domid),
-    view.readAll(['domid', ...paths]),
+    view.readAll([backendPath, ...KEYS.map((key) => `${backendPath}/${key}`)]),
   ]);
-  const found = keys.map(([name], index) => [name, values[index]] as const);
-  const present = Object.fromEntries(found.filter(([, value]) => value !== undefined));
+  const found = KEYS.map((key, index) => [key, values[index]] as const);
   return {
     backendPath,
-    ...(ownDomid !== undefined && /^\d{1,5}$/.test(ownDomid) ? { ownDomid: Number(ownDomid) } : {}),
     ...vif,
+    isGone: node === undefined,
     ...(domainName === undefined ? {} : { domainName }),
-    ...present,
+    ...Object.fromEntries(found.filter(([, value]) => value !== undefined)),
   };
 }

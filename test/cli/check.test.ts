@@ -25,7 +25,7 @@ async function labWithGuest(t: ExecutionContext, backend: BackendName): Promise<
 interface Change {
   readonly command: string;
   readonly says: readonly RegExp[];
-  /** The state of vif1.0 while it lasts; drifted unless told. */
+  /** The state of vif1.0 while it lasts; drifted by default. */
   readonly state?: 'guarded';
 }
 
@@ -69,8 +69,8 @@ const OF_BACKEND: Readonly<Record<BackendName, Readonly<Record<string, Change>>>
   },
   nftables: {
     'an element of a port deleted': {
-      command: 'nft delete element bridge vifguard guests { vif1.0 }',
-      says: [/^set guests: missing: vif1\.0$/],
+      command: 'nft delete element bridge vifguard isolated { vif1.0 }',
+      says: [/^set isolated: missing: vif1\.0$/],
     },
     'a port left out of a map': {
       command: 'nft delete element bridge vifguard from-guest { vif1.0 }',
@@ -113,6 +113,10 @@ const OF_BRIDGE: Readonly<Record<string, Change>> = {
   'the static FDB entry deleted': {
     command: 'bridge fdb del 00:16:3e:00:01:00 dev vif1.0 master',
     says: [/^vif1\.0: 00:16:3e:00:01:00 has no static FDB entry$/],
+  },
+  'the static FDB entry replaced by one that moves': {
+    command: 'bridge fdb replace 00:16:3e:00:01:00 dev vif1.0 master static',
+    says: [/^vif1\.0: 00:16:3e:00:01:00 has a non-sticky FDB entry, should have a static one$/],
   },
   'a MAC of somebody else on the port': {
     command: 'bridge fdb add 00:16:3e:66:66:66 dev vif1.0 master dynamic',
@@ -186,8 +190,8 @@ for (const backend of BACKENDS) {
 const OF_ONE_PORT: Readonly<Record<BackendName, readonly string[]>> = {
   xtables: ['ebtables -t nat -D vg-in:vif1.0 -j vg-x:ethertype'],
   nftables: [
-    'nft delete element bridge vifguard guests { vif1.0 }',
-    'nft flush chain bridge vifguard $(nft list map bridge vifguard from-guest | grep -o "vif1.0.*class-[0-9a-f]*/from" | sed "s/.* //")',
+    'nft delete element bridge vifguard isolated { vif1.0 }',
+    'nft flush chain bridge vifguard $(nft list map bridge vifguard from-guest | grep -o "vif1.0[^,]*class-[0-9a-f]*/from" | sed "s/.* //")',
   ],
 };
 

@@ -5,7 +5,7 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import { GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 
-// How xl calls the script, and what it finds afterwards (DESIGN section 3).
+// How xl calls the script (libxl__get_hotplug_script_info in libxl_linux.c), and what it finds afterwards.
 
 interface PortInfo {
   readonly mtu: number;
@@ -131,6 +131,16 @@ test("an HVM guest's vif and tap learn together, and the vif is locked again onc
   );
   t.is((await guest.offline()).exitCode, 0);
   t.notRegex((await lab.residue()).ebtables?.join('\n') ?? '', /vg-/);
+});
+
+test("an HVM guest's tap that comes does not put its vif on the bridge, which is off it", async (t) => {
+  const lab = await startLab(t);
+  const guest = await lab.guest({ domid: 4, type: 'vif_ioemu', ip: '192.0.2.44' });
+  t.is((await guest.hotplug('online').result).exitCode, 0);
+  await lab.dom0.namespace.ip('link set vif4.0 down nomaster');
+  t.is((await guest.hotplug('add').result).exitCode, 0);
+  t.is((await port(lab, 'vif4.0')).master, undefined);
+  t.is((await port(lab, 'vif4.0-emu')).master, 'xenbr0');
 });
 
 test('a guest that migrates to its own host is itself there already', async (t) => {

@@ -88,6 +88,17 @@ test('a bridge that the namespace does not have is refused, and the port is down
   t.is((await guest.offline()).exitCode, 0);
 });
 
+test('what is killed in the namespace is an error that xl prints', async (t) => {
+  const { lab } = await startTenant(t);
+  const guest = await lab.guest({ domid: 1, bridge: 'tenant-a/br0', ip: '192.0.2.41' });
+  const killed =
+    "mount -t tmpfs tmpfs /usr/local/sbin; printf '#!/bin/sh\\nkill -9 $$\\n' >/usr/local/sbin/nsenter";
+  await lab.dom0.namespace.run('sh', ['-ec', `${killed}; chmod +x /usr/local/sbin/nsenter`]);
+  const { exitCode, hotplugError = '' } = await guest.online();
+  t.is(exitCode, 1);
+  t.regex(hotplugError, /^vif-guard in network namespace tenant-a was ended by SIGKILL/);
+});
+
 test('tenants may use the same addresses, and offline is well when the namespace is gone', async (t) => {
   const { lab } = await startTenant(t);
   const tenants = await lab.guest({ domid: 1, name: 'web1', bridge: 'tenant-a/br0', ip: '192.0.2.41' });

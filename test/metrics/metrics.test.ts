@@ -97,6 +97,10 @@ for (const backend of BACKENDS) {
     await lab.exec('nft', ['flush', 'ruleset']);
     const filter = { part: 'filter', outcome: 'success' };
     await settles(lab, (samples) => (sampleOf(samples, 'vifguard_heals_total', filter) ?? 0) >= 1);
+    await lab.store.write({ '/local/domain/0/backend/vif/1/0/ip': '192.0.2.300' });
+    const refused = { part: 'policy', outcome: 'failure' };
+    await settles(lab, (samples) => sampleOf(samples, 'vifguard_heals_total', refused) === 1);
+    await lab.store.write({ '/local/domain/0/backend/vif/1/0/ip': '192.0.2.41 2001:db8:0:ffff::41' });
 
     const attach = { action: 'attach', outcome: 'success' };
     await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });

@@ -107,6 +107,12 @@ const cases: [what: string, a: Partial<Guest>, b: Partial<Guest>, conflict: stri
     { ip: ['2001:db8::1'] },
     'address a (vif) fe80::216:3eff:fe00:b, b (vif) fe80::216:3eff:fe00:b',
   ],
+  [
+    "the link-local address of another's extra MAC",
+    { ip: ['fe80::216:3eff:fe00:e'] },
+    { ip: ['2001:db8::1'], extra: ['00:16:3e:00:00:0e'] },
+    'address a (vif) fe80::216:3eff:fe00:e, b (vif) fe80::216:3eff:fe00:e',
+  ],
   ['the same, of a guest without IPv6', { ip: ['fe80::216:3eff:fe00:b'] }, { ip: ['192.0.2.1'] }, undefined],
   ['one virtual router', { vrrp: '5 192.0.2.1 2001:db8::1' }, { vrrp: '5 192.0.2.1 2001:db8::1' }, undefined],
   ['one VRID on two bridges', { vrrp: '5 192.0.2.1' }, { vrrp: '5 192.0.2.2', segment: 'xenbr1' }, undefined],

@@ -64,11 +64,11 @@ test('who holds the lock is named when it takes too long', async (t) => {
   await withLock(path, SOON, async () => {});
   const child = await otherHolder(t, path);
   let ran = false;
-  const attempt = withLock(path, { timeoutMs: 40 }, async () => {
+  const attempt = withLock(path, { timeoutMs: 60 }, async () => {
     ran = true;
   });
   const error = await t.throwsAsync(attempt, { instanceOf: LockTimeoutError });
-  t.is(error.message, `cannot lock ${path} within 40 ms; process ${child.pid} holds it (sleep 1000)`);
+  t.is(error.message, `cannot lock ${path} within 0.1 s; process ${child.pid} holds it (sleep 1000)`);
   t.false(ran);
 });
 

@@ -32,17 +32,13 @@ const RECORD = {
   backendPath: PATH,
   domid: 7,
   handle: 1,
-  ownDomid: 0,
+  isGone: false,
   mac: '00:16:3e:38:b4:ac',
   ip: '192.0.2.43 $(reboot) 2001:db8::60',
   bridge: 'xenbr0',
   vifname: 'web0',
   mtu: '1400',
-  type: 'vif',
-  script: '/etc/xen/scripts/vif-guard',
   frontend: '/local/domain/7/device/vif/1',
-  online: '1',
-  state: '1',
   domainName: 'web',
 };
 
@@ -56,7 +52,12 @@ test('a record is what libxl wrote, the MAC from the backend and not from the gu
 
 test('the record of a vif that is gone has the numbers of its path only', async (t) => {
   const { client } = await startStore(t);
-  t.deepEqual(await readVifRecord(client, PATH), { backendPath: PATH, domid: 7, handle: 1 });
+  t.deepEqual(await readVifRecord(client, PATH), {
+    backendPath: PATH,
+    domid: 7,
+    handle: 1,
+    isGone: true,
+  });
 });
 
 test('a record is asked for in one round trip: nothing waits for an answer', (t) => {
@@ -86,7 +87,7 @@ test('a record is asked for in one round trip: nothing waits for an answer', (t)
 
 test('only the path of a vif is taken for one', (t) => {
   t.deepEqual(parseVifPath('backend/vif/12/3'), { domid: 12, handle: 3 });
-  t.deepEqual(parseVifPath('/local/domain/4/backend/vif/12/3'), { domid: 12, handle: 3, ownDomid: 4 });
+  t.deepEqual(parseVifPath('/local/domain/4/backend/vif/12/3'), { domid: 12, handle: 3 });
   const wrong = [
     '',
     'backend/vif/1',
@@ -102,14 +103,17 @@ test('only the path of a vif is taken for one', (t) => {
   for (const path of wrong) t.throws(() => parseVifPath(path), { instanceOf: InputError }, path);
 });
 
-test('why a port failed is where libxl looks for it', async (t) => {
+test('why a port failed is where libxl looks for it, and the guest does not', async (t) => {
   const { xs, client } = await startStore(t);
   await xs.write(WRITTEN);
+  await execa('xenstore-chmod', [PATH, 'n0', 'r7'], { env: xs.env });
   await writeHotplugError(client, PATH, `bridge "xenbr9" does not exist\n\x1b[2J${'.'.repeat(5000)}`);
   t.is(await xs.read(`${PATH}/hotplug-status`), 'error');
   const text = await xs.read(`${PATH}/hotplug-error`);
   t.true(text?.startsWith('bridge "xenbr9" does not exist [2J...'));
   t.is(text?.length, 1000);
+  const permissions = await client.getPerms(`${PATH}/hotplug-error`);
+  t.deepEqual(permissions, [{ access: 'n', domid: 0 }]);
 });
 
 test('what is published replaces what was, is as readable as the vif, and is taken back', async (t) => {

@@ -1,6 +1,6 @@
 import type { IpPrefix } from '../../address/ip.ts';
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { hasFamily, macsOf } from '../identity.ts';
+import { hasFamily, macsOf } from '../../policy/identity.ts';
 import { NEVER_A_SOURCE, UNSPECIFIED_IPV4 } from '../protocols.ts';
 import { accept, closed, drop, type Match, type Rule, type Stage } from '../rule.ts';
 

@@ -1,5 +1,5 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { macsOf } from '../identity.ts';
+import { macsOf } from '../../policy/identity.ts';
 import { pass, type Stage } from '../rule.ts';
 
 /** The source MAC is the guest's own. */

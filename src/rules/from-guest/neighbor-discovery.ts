@@ -1,5 +1,6 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { grantedLinkLocals, macsOf } from '../identity.ts';
+import { macsOf } from '../../policy/identity.ts';
+import { grantedLinkLocals } from '../identity.ts';
 import { ICMPV6, LINK_LOCAL_IPV6, only, PROTOCOL, UNSPECIFIED_IPV6 } from '../protocols.ts';
 import { drop, type Match, pass, type Rule, type Stage } from '../rule.ts';
 

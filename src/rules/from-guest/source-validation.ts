@@ -1,6 +1,7 @@
 import type { IpFamily, IpPrefix } from '../../address/ip.ts';
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { addressesOf, grantedLinkLocals, hasFamily } from '../identity.ts';
+import { addressesOf, hasFamily } from '../../policy/identity.ts';
+import { grantedLinkLocals } from '../identity.ts';
 import { LINK_LOCAL_IPV6, NEVER_A_SOURCE, UNSPECIFIED_IPV6 } from '../protocols.ts';
 import { drop, pass, type Rule, type Stage } from '../rule.ts';
 

@@ -1,5 +1,5 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { hasFamily } from '../identity.ts';
+import { hasFamily } from '../../policy/identity.ts';
 import { BROADCAST_IPV4, ICMPV6, only, PROTOCOL, UNSPECIFIED_IPV4, UNSPECIFIED_IPV6 } from '../protocols.ts';
 import { accept, drop, pass, type Stage } from '../rule.ts';
 

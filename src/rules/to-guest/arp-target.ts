@@ -1,5 +1,5 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { hasFamily } from '../identity.ts';
+import { hasFamily } from '../../policy/identity.ts';
 import { UNSPECIFIED_IPV4 } from '../protocols.ts';
 import { accept, closed, open, type Stage } from '../rule.ts';
 

@@ -1,6 +1,7 @@
 import { parsePrefix } from '../../address/ip.ts';
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { grantedLinkLocals, hasFamily, solicitedNodeGroups } from '../identity.ts';
+import { hasFamily } from '../../policy/identity.ts';
+import { grantedLinkLocals, solicitedNodeGroups } from '../identity.ts';
 import { MULTICAST_IPV4, MULTICAST_IPV6 } from '../protocols.ts';
 import { accept, closed, drop, open, type Stage } from '../rule.ts';
 

@@ -1,5 +1,5 @@
 import type { GuardPolicy } from '../../policy/guard-policy.ts';
-import { macsOf } from '../identity.ts';
+import { macsOf } from '../../policy/identity.ts';
 import { drop, pass, type Stage } from '../rule.ts';
 
 const GROUP = { address: '01:00:00:00:00:00', mask: '01:00:00:00:00:00' };
