@@ -74,11 +74,8 @@ test('a record is asked for in one round trip: nothing waits for an answer', (t)
     },
   };
   void readVifRecord(view as unknown as StoreView, PATH);
-  // The numbers are those of the path.
-  const keys = Object.keys(WRITTEN).filter(
-    (path) => path.startsWith(PATH) && !/\/(frontend-id|handle)$/.test(path),
-  );
-  const needed = [...keys, 'domid', '/local/domain/7/name'];
+  const { backendPath, domid, handle, isGone, domainName, ...values } = RECORD;
+  const needed = [PATH, ...Object.keys(values).map((key) => `${PATH}/${key}`), '/local/domain/7/name'];
   t.deepEqual(
     needed.filter((path) => !asked.includes(path)),
     [],
