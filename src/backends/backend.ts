@@ -3,6 +3,8 @@ import type { Reason } from '../rules/reason.ts';
 
 /** A port with its policy. */
 export interface GuardedPort {
+  /** The index of its device; undefined when nobody knows it any more, and the device is gone. */
+  readonly index: number | undefined;
   /** Whether the policy limits what the port's frames may do in dom0: known without decoding it. */
   readonly restricted: boolean;
   /** Called only when the port's own rules are written. */
@@ -71,7 +73,7 @@ export interface Backend {
    * @param directory see PortChange.
    */
   applyHost(host: GuardedHost, directory: string): Promise<void>;
-  /** The ports that the kernel holds rules for. */
+  /** The ports that the kernel holds rules for, by the names that they have now. */
   ports(): Promise<readonly string[]>;
   /** Takes everything of ours out of the kernel. */
   removeAll(directory: string): Promise<void>;
@@ -82,7 +84,7 @@ export interface Backend {
    */
   drift(host: GuardedHost | undefined): Promise<readonly Drift[]>;
   /** The rules of one port as the kernel lists them, in the words of the tool; empty when there are none. */
-  list(port: string): Promise<string>;
+  list(port: string, host: GuardedHost): Promise<string>;
   /** What has been dropped, by port. */
-  drops(): Promise<ReadonlyMap<string, Drops>>;
+  drops(host: GuardedHost): Promise<ReadonlyMap<string, Drops>>;
 }

@@ -11,6 +11,8 @@ import {
 import type { BridgePortSettings } from '../netlink/bridge-port.ts';
 import { type PolicyJson, policyToJson } from '../policy/serialize.ts';
 import { layerOf } from '../port/bridge-layer.ts';
+import { deviceAmong } from '../port/device.ts';
+import { guardedHost } from '../port/guarded-host.ts';
 import { type PortRecord, policyOf } from '../port/registry.ts';
 import { REASONS, type Reason } from '../rules/reason.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
@@ -46,7 +48,8 @@ export async function show(
 ): Promise<ExitCode> {
   const { state, busy } = await readSettledState();
   const { report, record } = findGuardedPort(text, state);
-  const rules = await (await loadBackend(state.registry.backend)).list(report.port);
+  const backend = await loadBackend(state.registry.backend);
+  const rules = await backend.list(report.port, guardedHost(state.registry, state.untrustedPorts));
   const details = detailsOf(state, report, record, rules);
   if (json) stdout.print(JSON.stringify(details, undefined, 2));
   else printDetails(details, record, stdout);
@@ -56,7 +59,7 @@ export async function show(
 
 function detailsOf(state: HostState, report: PortReport, record: PortRecord, rules: string): PortDetails {
   const layer = layerOf(state.registry, record);
-  const link = state.links.find(({ name }) => name === report.port);
+  const link = deviceAmong(state.links, report.port, record);
   const bridge = state.links.find(({ name }) => name === report.bridge);
   const attached = link && bridge && { ...state, link, bridge };
   const vlan = attached && compareVlan(attached, layer);

@@ -102,7 +102,7 @@ async function tryRules(backend: BackendName): Promise<Outcome> {
   const bridges = new Set(['xenbr0']);
   const host = {
     bridges,
-    ports: new Map([['vif1.0', { restricted: true, policy: () => SAMPLE }]]),
+    ports: new Map([['vif1.0', { index: 2, restricted: true, policy: () => SAMPLE }]]),
     isEmpty: false,
     restricted: () => ['vif1.0'],
     untrustedPorts: [],

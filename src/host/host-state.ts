@@ -6,6 +6,7 @@ import { loadBackend } from '../backends/load.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
+import { deviceAmong } from '../port/device.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { lockHolder } from '../port/lock.ts';
 import {
@@ -71,8 +72,9 @@ export function requireRoot(): void {
 }
 
 function missingPorts({ registry, links }: HostState): string[] {
-  const names = new Set(links.map(({ name }) => name));
-  return registry.ports.keys().filter((port) => !names.has(port));
+  return [...registry.ports].flatMap(([port, record]) =>
+    deviceAmong(links, port, record) === undefined ? [port] : [],
+  );
 }
 
 async function readHolder(): Promise<string | undefined> {
@@ -102,7 +104,7 @@ export async function readHostState(
   const backend = await loadBackend(backendOf(registry, config.backend));
   const [guards, drops, vifs] = await Promise.all([
     readGuards(config, registry, filter?.(registry)),
-    backend.drops(),
+    backend.drops(guardedHost(registry, config.untrustedPorts)),
     readVifs(),
   ]);
   return { ...guards, drops, vifs };

@@ -15,6 +15,7 @@ import {
   layerOf,
   settingsDiffering,
 } from '../port/bridge-layer.ts';
+import { deviceAmong } from '../port/device.ts';
 import { guestName, type PortKind, type PortRecord, policyOf, type Registry } from '../port/registry.ts';
 import { attachAdvice, detachAdvice } from '../xenstore/vif-report.ts';
 import { parseGuestPort } from './guest-port.ts';
@@ -132,7 +133,7 @@ function reportGuarded(
 ): PortReport {
   const policy = policyOf(record);
   const own = findings.filter(({ ports }) => ports.includes(port));
-  const up = linkNamed(state, port)?.up === true;
+  const up = deviceAmong(state.links, port, record)?.up === true;
   return {
     port,
     bridge: record.bridge,
@@ -190,12 +191,11 @@ function masterOf({ links }: GuardState, { master }: Link): Link | undefined {
 
 /** Guests' ports on any bridge: one that is meant to be open has mode=unlocked, and a record. */
 function unguardedPorts(state: HostState): Link[] {
-  const renamed = new Set(renamedPorts(state).map(({ link }) => link));
+  const recorded = recordedLinks(state);
   return state.links.filter(
     (link) =>
       masterOf(state, link) !== undefined &&
-      !state.registry.ports.has(link.name) &&
-      !renamed.has(link) &&
+      !recorded.has(link) &&
       (identify(state, link.name) !== undefined || leftRules(state, link.name) || isLocked(link)),
   );
 }
@@ -205,25 +205,9 @@ function isLocked({ port }: Link): boolean {
   return port?.locked === true;
 }
 
-/** Ports that are on their bridge under another name. */
-export function renamedPorts(state: GuardState): { readonly port: string; readonly link: Link }[] {
-  const names = new Set(state.links.map(({ name }) => name));
-  return [...state.registry.ports]
-    .filter(([port]) => !names.has(port))
-    .flatMap(([port, record]) => {
-      const link = renamedLink(state, record);
-      return link === undefined ? [] : [{ port, link }];
-    });
-}
-
-/** The device of a port that is not there by its own name, where its rules do not know it: told by its forwarding entry. */
-function renamedLink(state: GuardState, { bridge, policy }: PortRecord): Link | undefined {
-  const { registry, links, fdb } = state;
-  const entry = fdb.find(({ address, state, self }) => address === policy.mac && state === 'static' && !self);
-  const link = links.find(({ index }) => index === entry?.port);
-  const isIts =
-    link !== undefined && masterOf(state, link)?.name === bridge && !registry.ports.has(link.name);
-  return isIts ? link : undefined;
+/** The devices of ports that have a record. */
+function recordedLinks({ registry, links }: GuardState): ReadonlySet<Link | undefined> {
+  return new Set([...registry.ports].map(([port, record]) => deviceAmong(links, port, record)));
 }
 
 /** Whose port it is, by its name or by the vifname that xenstore has of it. */
@@ -239,8 +223,9 @@ function identify(state: HostState, name: string): (AnnouncedVif & { kind: PortK
 
 /** Ports on a bridge that have no record any more, and rules. */
 export function portsWithoutRecord(state: GuardState): string[] {
+  const recorded = recordedLinks(state);
   return state.links
-    .filter((link) => masterOf(state, link) !== undefined && !state.registry.ports.has(link.name))
+    .filter((link) => masterOf(state, link) !== undefined && !recorded.has(link))
     .map(({ name }) => name)
     .filter((name) => leftRules(state, name));
 }
@@ -270,14 +255,12 @@ function unguardedFinding(state: HostState, link: Link): Finding {
 }
 
 function portFindings(state: HostState, port: string, record: PortRecord): Finding[] {
-  const link = linkNamed(state, port);
+  const link = deviceAmong(state.links, port, record);
   if (link === undefined) {
-    const renamed = renamedLink(state, record);
-    if (renamed !== undefined) {
-      return [finding([port, `was renamed to ${renamed.name}, which has no rules`], HOST_UP, [port])];
-    }
+    const isTaken = linkNamed(state, port) !== undefined;
+    const why = isTaken ? 'another device has its name' : 'there is no such device';
     const remedy = 'run "xl network-detach" for it, or take its domain\'s left-overs away by "xl destroy"';
-    return [finding([port, 'the port is gone: there is no such device'], remedy, [port])];
+    return [finding([port, `the port is gone: ${why}`], remedy, [port])];
   }
   const master = masterOf(state, link);
   if (master?.name !== record.bridge) {
@@ -285,9 +268,16 @@ function portFindings(state: HostState, port: string, record: PortRecord): Findi
     return [finding([port, `is ${where}, should be on ${record.bridge}`], RESTART, [port])];
   }
   const attached = { ...state, link, bridge: master };
-  return layerProblems(attached, layerOf(state.registry, record)).map((problem) =>
-    finding([port, problem], HOST_UP, [port]),
-  );
+  return [
+    ...nameProblems(state, port, link),
+    ...layerProblems(attached, layerOf(state.registry, record)),
+  ].map((problem) => finding([port, problem], HOST_UP, [port]));
+}
+
+/** Rules of xtables know a port by its name. */
+function nameProblems({ backend }: HostState, port: string, { name }: Link): string[] {
+  const rules = backend === 'xtables' ? ', which has no rules' : '';
+  return name === port ? [] : [`was renamed to ${name}${rules}`];
 }
 
 /** A port on its bridge, as the kernel has it; `fdb` and `vlans` may be of others, too. */
@@ -449,9 +439,11 @@ function mixedVlans(state: HostState, { index, name }: Link): Finding[] {
 /** Isolated ports do not reach each other. */
 function isolatedUplinks(state: HostState, bridge: Link): Finding[] {
   const untrusted: readonly string[] = state.untrustedPorts;
+  const recorded = recordedLinks(state);
   return state.links
-    .filter(({ name, master, port }) => {
-      const isGuests = state.registry.ports.has(name) || identify(state, name) !== undefined;
+    .filter((link) => {
+      const { name, master, port } = link;
+      const isGuests = recorded.has(link) || identify(state, name) !== undefined;
       const isOurs = isGuests || port?.locked === true || untrusted.includes(name);
       return master === bridge.index && port?.isolated === true && !isOurs;
     })

@@ -2,11 +2,14 @@ import { loadBackend } from '../backends/load.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { layerOf } from '../port/bridge-layer.ts';
-import { close } from '../port/detach.ts';
+import { closeNamed } from '../port/detach.ts';
+import { deviceAmong, indexOf } from '../port/device.ts';
 import { guardedHost } from '../port/guarded-host.ts';
+import { readRegistry } from '../port/registry.ts';
+import { writeRegistry } from '../port/write-registry.ts';
 import { finishMove } from './backend-move.ts';
-import { bridgesMixingVlans, type GuardState, portsWithoutRecord, renamedPorts } from './inspection.ts';
-import { layerRestoration, type Restoration, restorationOf } from './restoration.ts';
+import { bridgesMixingVlans, type GuardState, portsWithoutRecord } from './inspection.ts';
+import { layerRestoration, type Restoration, renamingOf } from './restoration.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -15,29 +18,45 @@ export interface Repair {
   readonly state: GuardState;
 }
 
+/** What was put right, and what could not be, in words. */
+export interface Healing {
+  readonly done: readonly string[];
+  readonly refused: readonly string[];
+}
+
 /**
  * Makes the kernel hold what the registry says; what is as it should be stays untouched, drop counters
  * too. Filters come first, then what lets frames reach them. The caller holds the lock.
  *
- * @returns what it did, and of which ports it could not, in words.
  * @throws VifguardError when the kernel or its tools stand in the way of all.
  */
-export async function repair(repair: Repair): Promise<string[]> {
-  return [
+export async function repair(repair: Repair): Promise<Healing> {
+  recordIndexes(repair);
+  const host = [
     ...(await closePortsWithoutRecord(repair)),
     ...(await writeTables(repair)),
     ...(await callIp6tables(repair)),
     ...(await filterVlans(repair)),
     ...(await finishMove(repair)),
-    ...(await restoreNames(repair)),
-    ...(await restoreLayers(repair)),
   ];
+  const { done, refused } = await restorePorts(repair);
+  return { done: [...host, ...done], refused };
+}
+
+/** Of ports that an older version has attached, so that from now on it is the device that is told. */
+function recordIndexes({ directory }: Repair): void {
+  const registry = readRegistry(directory);
+  const found = [...registry.ports].flatMap(([port, record]) => {
+    const index = record.index === undefined ? indexOf(port, record) : undefined;
+    return index === undefined ? [] : [[port, { ...record, index }] as const];
+  });
+  if (found.length > 0) writeRegistry(directory, { ...registry, ports: registry.ports.with(found) });
 }
 
 /** Nobody knows what their guests may do, and without a record their rules go. */
-async function closePortsWithoutRecord({ rtnetlink, directory, state }: Repair): Promise<string[]> {
+async function closePortsWithoutRecord({ rtnetlink, state }: Repair): Promise<string[]> {
   const ports = portsWithoutRecord(state);
-  for (const port of ports) await close({ rtnetlink, config: state, directory, port });
+  for (const port of ports) await closeNamed(rtnetlink, port);
   return ports.map((port) => `${port}: closed, as its record is lost; restart the guest`);
 }
 
@@ -78,43 +97,36 @@ export async function filterVlans({
   return bridges.map(({ name }) => `${name}: vlan_filtering switched on`);
 }
 
-/** Rules know ports by name. */
-async function restoreNames({ rtnetlink, state }: Repair): Promise<string[]> {
-  const done: string[] = [];
-  for (const { port, link } of renamedPorts(state)) {
-    const { index } = link;
-    const restoration = await restorationOf({ rtnetlink, registry: state.registry, port, index });
-    if (restoration === undefined) continue;
-    done.push(await applied(port, restoration));
-  }
-  return done;
-}
-
-async function restoreLayers({ rtnetlink, state }: Repair): Promise<string[]> {
+/** What ports lack that are on their bridge. What stands in the way of one keeps no other from being put right. */
+async function restorePorts({ rtnetlink, state }: Repair): Promise<Healing> {
   const { registry, links } = state;
   const done: string[] = [];
-  for (const [name, record] of registry.ports) {
-    const port = links.find((link) => link.name === name);
-    const bridge = links.find((link) => link.name === record.bridge);
-    if (port === undefined || bridge === undefined || port.master !== bridge.index) continue;
-    const restoration = layerRestoration(
-      rtnetlink,
-      { ...state, link: port, bridge },
-      layerOf(registry, record),
-    );
-    if (restoration === undefined) continue;
-    done.push(await applied(name, restoration));
+  const refused: string[] = [];
+  for (const [port, record] of registry.ports) {
+    const link = deviceAmong(links, port, record);
+    const bridge = links.find(({ name }) => name === record.bridge);
+    if (link === undefined || bridge === undefined || link.master !== bridge.index) continue;
+    const restorations = [
+      await renamingOf(rtnetlink, { port, record, link }),
+      layerRestoration(rtnetlink, { ...state, port, link, bridge }, layerOf(registry, record)),
+    ];
+    for (const restoration of restorations) {
+      if (restoration === undefined) continue;
+      const obstacle = await obstacleTo(restoration);
+      if (obstacle === undefined) done.push(restoration.text);
+      else refused.push(`${port}: cannot be put right: ${obstacle}`);
+    }
   }
-  return done;
+  return { done, refused };
 }
 
-/** What stands in the way of one port is said, and keeps no other from being put right. */
-async function applied(port: string, { apply, text }: Restoration): Promise<string> {
+/** Applies a restoration, or says what stands in its way. */
+async function obstacleTo({ apply }: Restoration): Promise<string | undefined> {
   try {
     await apply();
-    return text;
+    return undefined;
   } catch (error) {
     if (!(error instanceof VifguardError)) throw error;
-    return `${port}: cannot be put right: ${describeError(error)}`;
+    return describeError(error);
   }
 }

@@ -1,6 +1,7 @@
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
-import { type BridgeLayer, joinBridge, layerOf } from '../port/bridge-layer.ts';
+import { type BridgeLayer, joinBridge, KEPT_OUT, layerOf } from '../port/bridge-layer.ts';
+import { deviceOf } from '../port/device.ts';
 import type { PortRecord, Registry } from '../port/registry.ts';
 import { type AttachedLink, layerProblems } from './inspection.ts';
 
@@ -13,40 +14,52 @@ export interface Restoration {
   readonly apply: () => Promise<void>;
 }
 
-export interface AttachedPort {
+interface Host {
   readonly rtnetlink: Rtnetlink;
   readonly registry: Registry;
-  readonly port: string;
-  /** The index that its link had when it was seen on its bridge. */
-  readonly index: number;
 }
 
+/** What is recorded of a port, and its device. */
+export interface RecordedPort {
+  readonly port: string;
+  readonly record: PortRecord;
+  readonly link: Link;
+}
+
+type BridgedPort = RecordedPort & { readonly bridge: Link };
+
 /** What a port that was attached lacks of its name, its bridge, or the bridge's settings; undefined when nothing. */
-export async function restorationOf(attached: AttachedPort): Promise<Restoration | undefined> {
-  const { rtnetlink, registry, port, index } = attached;
+export async function restorationOf(
+  { rtnetlink, registry }: Host,
+  port: string,
+): Promise<Restoration | undefined> {
   const record = registry.ports.get(port);
-  if (record === undefined) return undefined;
-  const link = await rtnetlink.link(port);
-  if (link === undefined) return await renaming(attached, record);
+  const link = record && (await deviceOf(rtnetlink, port, record));
+  if (record === undefined || link === undefined) return undefined;
   const bridge = await rtnetlink.link(record.bridge);
-  // Another device, which waits for its own event; or nothing to be put on.
-  if (link.index !== index || bridge?.kind !== 'bridge') return undefined;
-  return link.master === bridge.index
-    ? await layering(attached, record, { link, bridge })
-    : joining(attached, record, link, bridge);
+  const isOnIt = bridge !== undefined && link.master === bridge.index;
+  // It has never been on its bridge, and waits for its event.
+  if (!isOnIt && link.group !== KEPT_OUT.group) return undefined;
+  const recorded = { port, record, link };
+  const renaming = await renamingOf(rtnetlink, recorded);
+  if (renaming !== undefined) return renaming;
+  if (bridge?.kind !== 'bridge') return undefined;
+  return isOnIt
+    ? await layering(rtnetlink, { ...recorded, bridge }, layerOf(registry, record))
+    : joining(rtnetlink, { ...recorded, bridge }, layerOf(registry, record));
 }
 
 const isUp = ({ policy }: PortRecord) => policy.mode !== 'disabled';
 
-/** Rules know ports by name. */
-async function renaming(
-  { rtnetlink, registry, port, index }: AttachedPort,
-  record: PortRecord,
+/** People and other programs know ports by name, and so do the rules of xtables; undefined when it cannot have its own. */
+export async function renamingOf(
+  rtnetlink: Rtnetlink,
+  { port, record, link }: RecordedPort,
 ): Promise<Restoration | undefined> {
-  const link = (await rtnetlink.links()).find((other) => other.index === index);
-  if (link === undefined || registry.ports.has(link.name)) return undefined;
+  const { index, name } = link;
+  if (name === port || (await rtnetlink.link(port)) !== undefined) return undefined;
   return {
-    text: `${port}: was renamed to ${link.name}; has its name again`,
+    text: `${port}: was renamed to ${name}; has its name again`,
     opens: true,
     apply: async () => {
       await rtnetlink.setLink(index, { up: false });
@@ -57,11 +70,11 @@ async function renaming(
 }
 
 function joining(
-  { rtnetlink, registry, port, index }: AttachedPort,
-  record: PortRecord,
-  link: Link,
-  bridge: Link,
+  rtnetlink: Rtnetlink,
+  { port, record, link, bridge }: BridgedPort,
+  layer: BridgeLayer,
 ): Restoration {
+  const { index } = link;
   const isElsewhere = link.master !== undefined && link.master !== 0;
   return {
     text: `${port}: was taken off ${record.bridge}; is on it again`,
@@ -69,43 +82,38 @@ function joining(
     apply: async () => {
       await rtnetlink.setLink(index, { up: false });
       if (isElsewhere) await rtnetlink.setLink(index, { master: 0 });
-      const layer = layerOf(registry, record);
-      await joinBridge(rtnetlink, {
-        port: { index, name: port, joined: false },
-        bridge,
-        layer,
-      });
+      await joinBridge(rtnetlink, { port: { index, joined: false }, bridge, layer });
       await rtnetlink.setLink(index, { up: isUp(record) });
     },
   };
 }
 
 async function layering(
-  { rtnetlink, registry, index }: AttachedPort,
-  record: PortRecord,
-  { link, bridge }: Pick<AttachedLink, 'link' | 'bridge'>,
+  rtnetlink: Rtnetlink,
+  { port, link, bridge }: BridgedPort,
+  layer: BridgeLayer,
 ): Promise<Restoration | undefined> {
-  const vlans = bridge.bridge?.vlanFiltering === true ? await rtnetlink.vlans(index) : [];
-  const attached = { link, bridge, fdb: await rtnetlink.fdb({ port: index }), vlans };
-  return layerRestoration(rtnetlink, attached, layerOf(registry, record));
+  const vlans = bridge.bridge?.vlanFiltering === true ? await rtnetlink.vlans(link.index) : [];
+  const fdb = await rtnetlink.fdb({ port: link.index });
+  return layerRestoration(rtnetlink, { port, link, bridge, fdb, vlans }, layer);
 }
 
 /** What the bridge's settings, VLANs and forwarding entries of a port on its bridge lack; undefined when nothing. */
 export function layerRestoration(
   rtnetlink: Rtnetlink,
-  attached: AttachedLink,
+  attached: AttachedLink & Pick<RecordedPort, 'port'>,
   layer: BridgeLayer,
 ): Restoration | undefined {
   const problems = layerProblems(attached, layer);
   if (problems.length === 0) return undefined;
-  const { index, name } = attached.link;
+  const { index } = attached.link;
   return {
-    text: `${name}: ${problems.join('; ')}; restored`,
+    text: `${attached.port}: ${problems.join('; ')}; restored`,
     opens: false,
     apply: async () => {
       // It may have begun to filter VLANs since.
       const bridge = (await rtnetlink.link(attached.bridge.name)) ?? attached.bridge;
-      await joinBridge(rtnetlink, { port: { index, name, joined: true }, bridge, layer });
+      await joinBridge(rtnetlink, { port: { index, joined: true }, bridge, layer });
     },
   };
 }

@@ -1,8 +1,10 @@
 import { loadBackend } from '../backends/load.ts';
 import { loadHostConfigLeniently } from '../config/host-config.ts';
 import { VifguardError } from '../errors.ts';
+import type { Link } from '../netlink/link.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { callsIp6tables, releaseBridges, removeAllRules } from '../port/detach.ts';
+import { deviceAmong } from '../port/device.ts';
 import { withLock } from '../port/lock.ts';
 import {
   backendOf,
@@ -32,11 +34,7 @@ export async function tearDownHost(): Promise<boolean> {
     const held = new Set((await Promise.all(backends.map((backend) => backend.ports()))).flat());
     const rtnetlink = await openRtnetlink();
     try {
-      const links = await rtnetlink.links();
-      const attached = links.filter(
-        ({ name, master }) => registry.ports.has(name) || (master !== undefined && held.has(name)),
-      );
-      refuseAttached(registry, new Set(attached.map(({ name }) => name)));
+      refuseAttached(registry, held, await rtnetlink.links());
       await removeAllRules(registry, directory);
       if (await callsIp6tables(registry)) await releaseBridges(rtnetlink, registry.bridges);
     } finally {
@@ -47,12 +45,16 @@ export async function tearDownHost(): Promise<boolean> {
   });
 }
 
-function refuseAttached({ ports }: Registry, names: ReadonlySet<string>): void {
-  if (names.size === 0) return;
-  const labels = [...names].map((name) => {
-    const record = ports.get(name);
-    return record === undefined ? name : ownerLabel(name, record);
+/** @param held ports that there are rules for; one without a record is on a bridge, or nobody's. */
+function refuseAttached({ ports }: Registry, held: ReadonlySet<string>, links: readonly Link[]): void {
+  const owners = new Map(
+    [...ports].map(([port, record]) => [deviceAmong(links, port, record), ownerLabel(port, record)]),
+  );
+  const labels = links.flatMap((link) => {
+    const isHeld = link.master !== undefined && held.has(link.name);
+    return owners.get(link) ?? (isHeld ? link.name : []);
   });
+  if (labels.length === 0) return;
   throw new VifguardError(
     `these ports are guarded and would be left open: ${labels.join(', ')}; shut their guests down first`,
   );

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { linkNameOf } from '../netlink/link-name.ts';
 import type { LoggedPacket } from '../netlink/packet-log.ts';
-import { type PortRecord, type Registry, readRegistry } from '../port/registry.ts';
+import { type PortRecord, portsAt, type Registry, readRegistry } from '../port/registry.ts';
 import { droppedFrameOf } from './dropped-frame.ts';
 import { readGateways } from './gateways.ts';
 import { Holders, ownIdentity } from './holders.ts';
@@ -83,7 +83,8 @@ class Teller {
       const frame = droppedFrameOf(packet);
       if (frame === undefined) continue;
       const { registry, holders } = await this.#know();
-      const port = linkNameOf(frame.port) ?? `interface ${frame.port}`;
+      const [recorded] = portsAt(registry, frame.port);
+      const port = recorded?.[0] ?? linkNameOf(frame.port) ?? `interface ${frame.port}`;
       if (!isWanted(port, registry.ports.get(port), frame.way)) continue;
       const sighting = sightingOf(frame, { port, registry, holders });
       const kind = `${port} ${frame.way} ${frame.reason}`;

@@ -27,7 +27,7 @@ export interface Sighting {
   readonly octets: Buffer;
 }
 
-/** @param port the name of the dropped frame's port. */
+/** @param port the name of the dropped frame's port, as it is recorded. */
 export function sightingOf(
   { way, reason, octets }: DroppedFrame,
   { port, registry, holders }: { port: string; registry: Registry; holders: Holders },

@@ -100,9 +100,11 @@ export function isLinkName(name: string): boolean {
   return size > 0 && size < 16 && name !== '.' && name !== '..' && !/[/:\s\0]/.test(name);
 }
 
-/** The payload of an RTM_GETLINK for one link. @throws InputError for an impossible name */
-export function linkQuery(name: string): Buffer {
-  return Buffer.concat([ifinfomsg({}), IFLA_IFNAME.write(name), IFLA_EXT_MASK.write(SKIP_STATS)]);
+/** The payload of an RTM_GETLINK for one link, by its name or its index. @throws InputError for an impossible name */
+export function linkQuery(key: string | number): Buffer {
+  const which =
+    typeof key === 'number' ? [ifinfomsg({ index: key })] : [ifinfomsg({}), IFLA_IFNAME.write(key)];
+  return Buffer.concat([...which, IFLA_EXT_MASK.write(SKIP_STATS)]);
 }
 
 export interface LinkFilter {

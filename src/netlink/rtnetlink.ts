@@ -67,6 +67,8 @@ import { DeadlineError, type NetlinkTransport } from './transport.ts';
 export interface Rtnetlink {
   /** The link of that name, undefined when there is none. */
   link(name: string): Promise<Link | undefined>;
+  /** The link with that index, whatever its name is; undefined when there is none. */
+  linkAt(index: number): Promise<Link | undefined>;
   links(filter?: LinkFilter): Promise<Link[]>;
   /** Changes a link, all in one message unless it joins a bridge and gets port attributes: then two. */
   setLink(index: number, change: LinkChange): Promise<void>;
@@ -132,9 +134,16 @@ class TransportRtnetlink implements Rtnetlink {
   }
 
   async link(name: string): Promise<Link | undefined> {
-    if (!isLinkName(name)) return undefined;
+    return isLinkName(name) ? await this.#readLink(name, name) : undefined;
+  }
+
+  linkAt(index: number): Promise<Link | undefined> {
+    return this.#readLink(index, this.#nameOf(index));
+  }
+
+  async #readLink(key: string | number, name: string): Promise<Link | undefined> {
     const purpose = { operation: 'read link', interface: name };
-    const request = { type: RTM_GETLINK, flags: 0, payload: linkQuery(name) };
+    const request = { type: RTM_GETLINK, flags: 0, payload: linkQuery(key) };
     const data = await unless('ENODEV', this.#ask(purpose, request));
     return data && this.#readLinks(data)[0];
   }

@@ -10,12 +10,14 @@ import type { VifRecord } from '../xenstore/vif-record.ts';
 import { bridgeLayer, joinBridge } from './bridge-layer.ts';
 import { refuseConflict } from './claims.ts';
 import { close, closeLink, closeNamed } from './detach.ts';
+import { deviceOf, indexOf, isPresent } from './device.ts';
 import { guardedHost } from './guarded-host.ts';
 import { findBridge, findPort, portMtu, portName } from './port.ts';
 import {
   backendOf,
   type PortKind,
   type PortRecord,
+  portsAt,
   type Registry,
   readRegistry,
   twinOf,
@@ -74,7 +76,7 @@ export async function attach(attachment: Attachment): Promise<Attached> {
   checkpoint('bridge');
   const twin = twinOf(found.registry, found.entry);
   await joinBridge(rtnetlink, {
-    port: { index: port.index, name, joined },
+    port: { index: port.index, joined },
     bridge,
     layer: bridgeLayer(policy, twin !== undefined),
   });
@@ -101,20 +103,28 @@ async function find(attachment: Attachment): Promise<Found> {
   const { rtnetlink, directory, kind, device, record, config } = attachment;
   const name = portName(record, kind, device);
   const before = readRegistry(directory);
-  const isNamed = before.ports.get(name)?.backendPath === record.backendPath;
-  const port = await findPort(rtnetlink, { device, name, isNamed });
+  const known = before.ports.get(name);
+  const former = known && (await deviceOf(rtnetlink, name, known));
+  const guarded = known?.backendPath === record.backendPath ? former : undefined;
+  const port = await findPort(rtnetlink, { device, name, guarded });
   const bridge = await findBridge(rtnetlink, attachment.bridge);
   const mtu = portMtu(record, bridge);
-  const entry = portRecord(attachment);
+  const entry = portRecord(attachment, port);
+  const forget = async (other: string) => {
+    await close({ rtnetlink, directory, config, port: other });
+    return readRegistry(directory);
+  };
+  // A device is one port, and a port one device.
+  const formerNames = portsAt(before, port.index).flatMap(([other]) => (other === name ? [] : [other]));
+  const isReplaced = former !== undefined && former.index !== port.index;
+  let current = before;
+  for (const other of isReplaced ? [...formerNames, name] : formerNames) current = await forget(other);
   const others = await refuseConflict({
-    registry: before,
+    registry: current,
     port: name,
     record: entry,
-    isThere: async (holder) => (await rtnetlink.link(holder)) !== undefined,
-    forget: async (holder) => {
-      await close({ rtnetlink, directory, config, port: holder });
-      return readRegistry(directory);
-    },
+    isThere: (holder) => isPresent(rtnetlink, before, holder),
+    forget,
   });
   const registry = { ...others, backend: backendOf(others, config.backend) };
   const backend = await loadBackend(registry.backend);
@@ -122,9 +132,10 @@ async function find(attachment: Attachment): Promise<Found> {
   return { name, port, bridge, mtu, registry, backend, entry };
 }
 
-function portRecord({ kind, bridge, record, policy }: Attachment): PortRecord {
+function portRecord({ kind, bridge, record, policy }: Attachment, { index }: Link): PortRecord {
   return {
     kind,
+    index,
     bridge,
     domid: record.domid,
     handle: record.handle,
@@ -142,14 +153,15 @@ async function closeUnknown(rtnetlink: Rtnetlink, backend: Backend): Promise<voi
   for (const port of await backend.ports()) await closeNamed(rtnetlink, port);
 }
 
-/** A port that is guarded there already stays up; any other is down and on no bridge until it is guarded. */
+/** The device that is guarded there already stays up; any other is down and on no bridge until it is guarded. */
 async function closeUnlessGuarded(
   rtnetlink: Rtnetlink,
   { name, port, bridge, registry, entry }: Found,
 ): Promise<boolean> {
   const known = registry.ports.get(name);
   const isSame = known?.backendPath === entry.backendPath && known.bridge === entry.bridge;
-  if (isSame && port.master === bridge.index) return true;
+  const isIts = isSame && indexOf(name, known) === port.index && port.name === name;
+  if (isIts && port.master === bridge.index) return true;
   await closeLink(rtnetlink, port);
   return false;
 }
@@ -176,12 +188,16 @@ async function filter(attachment: Attachment, found: Found, claimed: Registry): 
 }
 
 /** One static FDB entry could be on one of the two only, so both learn from now on. */
-async function openTwin({ rtnetlink, policy }: Attachment, twin: string, bridge: Link): Promise<void> {
-  const port = await rtnetlink.link(twin);
+async function openTwin(
+  { rtnetlink, policy }: Attachment,
+  [twin, record]: readonly [string, PortRecord],
+  bridge: Link,
+): Promise<void> {
+  const port = await deviceOf(rtnetlink, twin, record);
   // One whose own attach has not come so far has no filter yet.
   if (port === undefined || port.master !== bridge.index) return;
   await joinBridge(rtnetlink, {
-    port: { index: port.index, name: twin, joined: true },
+    port: { index: port.index, joined: true },
     bridge,
     layer: bridgeLayer(policy, true),
   });

@@ -83,7 +83,6 @@ export const KEPT_OUT: Pick<Link, 'arp' | 'group'> = { arp: false, group: GUEST_
 export interface Membership {
   readonly port: {
     readonly index: number;
-    readonly name: string;
     /** Whether it is on that bridge already. */
     readonly joined: boolean;
   };
@@ -120,7 +119,7 @@ export async function joinBridge(rtnetlink: Rtnetlink, { port, bridge, layer }: 
   const vid = accessVid(layer, bridge);
   const membership = port.joined ? {} : { master: bridge.index };
   await rtnetlink.setLink(index, { ...membership, ...KEPT_OUT, port: layer.settings });
-  const link = await rtnetlink.link(port.name);
+  const link = await rtnetlink.linkAt(index);
   if (link !== undefined) {
     refuseUnkept(link, layer);
     await refuseOwn(rtnetlink, [bridge, link], layer);

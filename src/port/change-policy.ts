@@ -4,6 +4,7 @@ import { VifguardError } from '../errors.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
 import { close } from './detach.ts';
+import { deviceOf } from './device.ts';
 import { guardedHost } from './guarded-host.ts';
 import { type PortRecord, readRegistry, withPort } from './registry.ts';
 import { writeRegistry } from './write-registry.ts';
@@ -53,7 +54,7 @@ async function guardBy({ rtnetlink, config, directory, port, before, after }: Po
     after: guardedHost(registry, config.untrustedPorts),
     directory,
   });
-  const link = await rtnetlink.link(port);
+  const link = await deviceOf(rtnetlink, port, after);
   if (link === undefined) return;
   const { index, master } = link;
   const bridge = await rtnetlink.link(after.bridge);
@@ -64,6 +65,6 @@ async function guardBy({ rtnetlink, config, directory, port, before, after }: Po
     return;
   }
   const layer = layerOf(registry, after);
-  await joinBridge(rtnetlink, { port: { index, name: port, joined: true }, bridge, layer });
+  await joinBridge(rtnetlink, { port: { index, joined: true }, bridge, layer });
   await rtnetlink.setLink(index, { up: isUp });
 }

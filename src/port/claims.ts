@@ -9,7 +9,7 @@ export interface ClaimCheck {
   /** The port that claims, and its record. */
   readonly port: string;
   readonly record: PortRecord;
-  /** Whether a port still exists. */
+  /** Whether a port's device still exists. */
   readonly isThere: (port: string) => Promise<boolean>;
   /** Takes away a port, and gives the registry without it. */
   readonly forget: (port: string) => Promise<Registry>;

@@ -4,6 +4,7 @@ import type { HostConfig } from '../config/host-config.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { joinBridge, layerOf } from './bridge-layer.ts';
+import { deviceOf } from './device.ts';
 import { guardedHost } from './guarded-host.ts';
 import { macKey } from './index-keys.ts';
 import {
@@ -55,8 +56,8 @@ async function forgetIdleBridges({ rtnetlink, directory }: Host, registry: Regis
 }
 
 /**
- * Closes a registered port: link down, off the bridge (which drops its settings and FDB entries), then
- * its chains, then its claim.
+ * Closes a registered port: its device down, off the bridge (which drops its settings and FDB entries), then
+ * its rules, then its claim.
  */
 export async function close({
   rtnetlink,
@@ -64,10 +65,11 @@ export async function close({
   directory,
   port,
 }: Host & { readonly port: string }): Promise<void> {
-  await closeNamed(rtnetlink, port);
   const registry = readRegistry(directory);
   const known = registry.ports.get(port);
   if (known === undefined) return;
+  const device = await deviceOf(rtnetlink, port, known);
+  if (device !== undefined) await closeLink(rtnetlink, device);
   const backend = await loadBackend(registry.backend);
   const { kept, idle } = withoutIdleBridges(withoutPort(registry, port));
   if (kept.ports.isEmpty && !kept.pinned) {
@@ -124,11 +126,11 @@ async function giveBack(rtnetlink: Rtnetlink, registry: Registry, gone: PortReco
   const { mac } = gone.policy;
   const sharing = [...registry.ports.under(macKey(mac))].filter(([, { policy }]) => policy.mac === mac);
   for (const [name, record] of sharing) {
-    const link = await rtnetlink.link(name);
+    const link = await deviceOf(rtnetlink, name, record);
     const bridge = await rtnetlink.link(record.bridge);
     if (link === undefined || bridge === undefined || link.master !== bridge.index) continue;
     await joinBridge(rtnetlink, {
-      port: { index: link.index, name, joined: true },
+      port: { index: link.index, joined: true },
       bridge,
       layer: layerOf(registry, record),
     });

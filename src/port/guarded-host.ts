@@ -1,5 +1,6 @@
 import type { GuardedHost, GuardedPort, GuardedPorts } from '../backends/backend.ts';
 import { restrictsDom0 } from '../rules/to-dom0.ts';
+import { indexOf } from './device.ts';
 import { RESTRICTED } from './index-keys.ts';
 import type { Ports } from './ports.ts';
 import { type PortRecord, policyOf, type Registry } from './registry.ts';
@@ -20,19 +21,19 @@ export function guardedHost({ bridges, ports }: Registry, untrustedPorts: readon
 function guardedPorts(ports: Ports): GuardedPorts {
   const get = (port: string) => {
     const record = ports.get(port);
-    return record === undefined ? undefined : guardedPort(record);
+    return record === undefined ? undefined : guardedPort(port, record);
   };
   return {
     has: (port) => ports.has(port),
     get,
     keys: () => ports.keys(),
     *[Symbol.iterator]() {
-      for (const [port, record] of ports) yield [port, guardedPort(record)];
+      for (const [port, record] of ports) yield [port, guardedPort(port, record)];
     },
   };
 }
 
-function guardedPort(record: PortRecord): GuardedPort {
+function guardedPort(port: string, record: PortRecord): GuardedPort {
   const { policy } = record;
-  return { restricted: restrictsDom0(policy), policy: () => policyOf(record) };
+  return { index: indexOf(port, record), restricted: restrictsDom0(policy), policy: () => policyOf(record) };
 }

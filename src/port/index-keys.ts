@@ -27,13 +27,15 @@ const LINK_LOCAL = 'fe80::/64';
 const MANY = 64;
 
 export const backendKey = (path: string): string => `backend=${path}`;
+export const deviceKey = (index: number): string => `device=${index}`;
 export const bridgeKey = (name: string): string => `bridge=${name}`;
 export const macKey = (mac: string): string => `mac=${mac}`;
 
 /** The keys that a port is indexed under: for all that an event has to look up among the others. */
-export function indexKeys({ backendPath, bridge, policy }: PortRecord): readonly string[] {
+export function indexKeys({ index, backendPath, bridge, policy }: PortRecord): readonly string[] {
   const { addresses, blocks, buckets, isWide } = placesOf(policy);
   const keys = [
+    ...(index === undefined ? [] : [deviceKey(index)]),
     backendKey(backendPath),
     bridgeKey(bridge),
     ...macsOf(policy).map(macKey),

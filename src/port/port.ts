@@ -24,24 +24,23 @@ interface PortSearch {
   readonly device: string;
   /** The name it is to have. */
   readonly name: string;
-  /** Whether what has that name was given it by us, and is this vif's. */
-  readonly isNamed: boolean;
+  /** The vif's device as it is recorded, if it is there. */
+  readonly guarded: Link | undefined;
 }
 
 /**
- * The link of a port, under the name it is to have or the one it came with.
+ * The link of a port, under the name it came with, or as it is guarded already.
  *
- * @throws InputError when there is none, or when another link already has the name.
+ * @throws InputError when there is none, or when another link already has the name that it is to have.
  */
-export async function findPort(rtnetlink: Rtnetlink, { device, name, isNamed }: PortSearch): Promise<Link> {
-  const made = await rtnetlink.link(device);
-  const named = device === name ? undefined : await rtnetlink.link(name);
-  if (named !== undefined && (made !== undefined || !isNamed)) {
+export async function findPort(rtnetlink: Rtnetlink, { device, name, guarded }: PortSearch): Promise<Link> {
+  const port = (await rtnetlink.link(device)) ?? guarded;
+  const named = device === name ? port : await rtnetlink.link(name);
+  if (named !== undefined && named.index !== port?.index) {
     throw new InputError(
       `vifname ${quote(name)} is taken by another interface; give ${device} another vifname`,
     );
   }
-  const port = made ?? named;
   if (port === undefined)
     throw new InputError(`there is no interface ${device}; xl makes it before it calls vif-guard`);
   return port;

@@ -10,6 +10,8 @@ const isText: Test = (value) => typeof value === 'string';
 const isWord: Test = (value) => typeof value === 'string' && /^[!-~]{1,64}$/.test(value);
 const isSwitch: Test = (value) => typeof value === 'boolean';
 const isNumber: Test = (value) => Number.isSafeInteger(value);
+/** As the kernel gives them. */
+const isIndex: Test = (value) => isNumber(value) && 0 < Number(value) && Number(value) < 2 ** 31;
 const isOneOf =
   (words: readonly unknown[]): Test =>
   (value) =>
@@ -25,6 +27,7 @@ const HOST: Shape = { pinned: isSwitch, backend: isOneOf(BACKENDS), leaving: orA
 const BRIDGE: Shape = { address: isText, calledIp6tables: isSwitch };
 const PORT: Shape = {
   kind: isOneOf(['vif', 'tap']),
+  index: orAbsent(isIndex),
   bridge: isWord,
   domid: isNumber,
   handle: isNumber,

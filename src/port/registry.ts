@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { BackendName } from '../backends/names.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { type PolicyJson, policyFromJson } from '../policy/serialize.ts';
-import { backendKey, bridgeKey } from './index-keys.ts';
+import { backendKey, bridgeKey, deviceKey } from './index-keys.ts';
 import { PortFiles } from './port-files.ts';
 import { Ports } from './ports.ts';
 import { requireHostShape } from './registry-shape.ts';
@@ -16,6 +16,8 @@ export type PortKind = 'vif' | 'tap';
 /** A port that is guarded, or on the way to be. */
 export interface PortRecord {
   readonly kind: PortKind;
+  /** The index of its device. Absent where a version wrote it that told ports by their names alone: see indexOf. */
+  readonly index?: number;
   readonly bridge: string;
   readonly domid: number;
   readonly handle: number;
@@ -144,9 +146,17 @@ export function portsOfVif(
   return [...ports.under(backendKey(backendPath))].filter(([, record]) => record.backendPath === backendPath);
 }
 
+/** What is recorded of the device with that index. */
+export function portsAt({ ports }: Registry, index: number): readonly (readonly [string, PortRecord])[] {
+  return [...ports.under(deviceKey(index))].filter(([, record]) => record.index === index);
+}
+
 /** The port of the other half of an HVM guest's vif. */
-export function twinOf(registry: Registry, { backendPath, kind }: PortRecord): string | undefined {
-  return portsOfVif(registry, backendPath).find(([, other]) => other.kind !== kind)?.[0];
+export function twinOf(
+  registry: Registry,
+  { backendPath, kind }: PortRecord,
+): readonly [string, PortRecord] | undefined {
+  return portsOfVif(registry, backendPath).find(([, other]) => other.kind !== kind);
 }
 
 export function policyOf({ policy }: PortRecord): GuardPolicy {

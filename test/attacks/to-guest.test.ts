@@ -8,7 +8,7 @@ import {
   NOT_FOR_GUEST,
   PEER_SPEAKERS,
 } from './catalogue/to-guest.ts';
-import { expectAllowed, expectDrops, proveAttacks } from './prove.ts';
+import { expectAllowed, expectArrivals, expectDrops, proveAttacks } from './prove.ts';
 
 test('flooded unicast, by the filter alone', proveAttacks, FLOODED, {
   direction: 'to',
@@ -28,6 +28,18 @@ test('VLAN tags, LLC and ethertypes, to the guest', proveAttacks, FOREIGN_FRAMES
 
 test('a port that vifguard does not know speaks for the network', proveAttacks, PEER_SPEAKERS, {
   direction: 'to',
+});
+
+test('a port that the host config does not trust speaks for the network', async (t) => {
+  const cast = await startCast(t);
+  const { lab, guest, neighbour } = cast;
+  await lab.writeHostConfig(`domain_configs = [ "${lab.dir}" ]\nuntrusted_ports = [ "tap7" ]\n`);
+  await Promise.all([guest.onlineUnguarded(), neighbour.onlineUnguarded()]);
+  const device = neighbour.device;
+  await lab.dom0.namespace.ip(`link set ${device} down`, `link set ${device} name tap7`, 'link set tap7 up');
+  await expectArrivals(t, cast, PEER_SPEAKERS);
+  await guard(guest);
+  await expectDrops(t, cast, PEER_SPEAKERS, 'to');
 });
 
 test(

@@ -21,11 +21,15 @@ export function policy(id: number, different: Partial<GuardPolicy> = {}): GuardP
   };
 }
 
+/** Ports with these policies; the indexes of their devices count from 1. */
 export function hostWith(policies: Readonly<Record<string, GuardPolicy>>): GuardedHost {
   return {
     bridges: new Set(),
     ports: new Map(
-      Object.entries(policies).map(([port, policy]) => [port, { restricted: false, policy: () => policy }]),
+      Object.entries(policies).map(([port, policy], at) => [
+        port,
+        { index: at + 1, restricted: false, policy: () => policy },
+      ]),
     ),
     isEmpty: Object.keys(policies).length === 0,
     restricted: () => [],

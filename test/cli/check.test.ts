@@ -69,8 +69,8 @@ const OF_BACKEND: Readonly<Record<BackendName, Readonly<Record<string, Change>>>
   },
   nftables: {
     'an element of a port deleted': {
-      command: 'nft delete element bridge vifguard guests { vif1.0 }',
-      says: [/^set guests: missing: vif1\.0$/],
+      command: 'nft delete element bridge vifguard isolated { vif1.0 }',
+      says: [/^set isolated: missing: vif1\.0$/],
     },
     'a port left out of a map': {
       command: 'nft delete element bridge vifguard from-guest { vif1.0 }',
@@ -190,8 +190,8 @@ for (const backend of BACKENDS) {
 const OF_ONE_PORT: Readonly<Record<BackendName, readonly string[]>> = {
   xtables: ['ebtables -t nat -D vg-in:vif1.0 -j vg-x:ethertype'],
   nftables: [
-    'nft delete element bridge vifguard guests { vif1.0 }',
-    'nft flush chain bridge vifguard $(nft list map bridge vifguard from-guest | grep -o "vif1.0.*class-[0-9a-f]*/from" | sed "s/.* //")',
+    'nft delete element bridge vifguard isolated { vif1.0 }',
+    'nft flush chain bridge vifguard $(nft list map bridge vifguard from-guest | grep -o "vif1.0[^,]*class-[0-9a-f]*/from" | sed "s/.* //")',
   ],
 };
 

@@ -9,7 +9,7 @@ import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { policyToJson } from '../../src/policy/serialize.ts';
 import { bridgeLayer, KEPT_OUT } from '../../src/port/bridge-layer.ts';
 import { Ports } from '../../src/port/ports.ts';
-import { EMPTY_REGISTRY } from '../../src/port/registry.ts';
+import { EMPTY_REGISTRY, type Registry } from '../../src/port/registry.ts';
 import { policy } from '../backends/host.ts';
 
 const BRIDGE: Link = {
@@ -178,20 +178,49 @@ test('where the bridge does not filter VLANs, they do not matter to a port', (t)
   ]);
 });
 
-test('a bridge that filters VLANs no longer is found when a port is in one', (t) => {
+function registryWith(policy: GuardPolicy, index?: number): Registry {
   const record = {
     kind: 'vif',
+    ...(index === undefined ? {} : { index }),
     bridge: 'xenbr0',
     domid: 1,
     handle: 0,
     backendPath: 'backend/vif/1/0',
+    policy: policyToJson(policy),
   } as const;
+  return {
+    ...EMPTY_REGISTRY,
+    bridges: { xenbr0: { address: BRIDGE.address, calledIp6tables: false } },
+    ports: new Ports(undefined, [['vif1.0', record]]),
+  };
+}
+
+test('a port is its device; where none is recorded, what has its name', (t) => {
+  const { settings } = bridgeLayer(POLICY, false);
+  const problems = (recorded: number | undefined, backend: HostState['backend'], ...links: Link[]) => {
+    const registry = registryWith(POLICY, recorded);
+    const all = [BRIDGE, ...links];
+    const host = state({ registry, links: all, fdb: [ENTRY], backend, bridgeNetfilter: false });
+    return inspect(host).findings.map(({ subject, problem }) => `${subject}: ${problem}`);
+  };
+  const anew = port(3, 'vif1.0');
+  for (const backend of ['xtables', 'nftables'] as const) {
+    t.deepEqual(problems(2, backend, port(2, 'vif1.0', settings)), []);
+    t.deepEqual(problems(undefined, backend, port(2, 'vif1.0', settings)), []);
+    t.deepEqual(problems(2, backend), ['vif1.0: the port is gone: there is no such device']);
+    t.deepEqual(problems(2, backend, anew), [
+      'vif1.0: unguarded: on xenbr0, and vifguard has no record of it',
+      'vif1.0: the port is gone: another device has its name',
+    ]);
+  }
+  const renamed = port(2, 'stray', settings);
+  t.deepEqual(problems(2, 'xtables', renamed), ['vif1.0: was renamed to stray, which has no rules']);
+  t.deepEqual(problems(2, 'nftables', renamed), ['vif1.0: was renamed to stray']);
+});
+
+test('a bridge that filters VLANs no longer is found when a port is in one', (t) => {
   const found = (policy: GuardPolicy) => {
-    const registry = {
-      ...EMPTY_REGISTRY,
-      bridges: { xenbr0: { address: BRIDGE.address, calledIp6tables: false } },
-      ports: new Ports(undefined, [['vif1.0', { ...record, policy: policyToJson(policy) }]]),
-    };
+    const registry = registryWith(policy, 2);
     const bridge = { ...BRIDGE, bridge: { nfCallIp6tables: true, vlanFiltering: false, vlanDefaultPvid: 1 } };
     const link = port(2, 'vif1.0', bridgeLayer(policy, false).settings);
     return inspect(state({ registry, links: [bridge, link], fdb: [ENTRY] })).findings;

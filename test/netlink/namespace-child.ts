@@ -7,6 +7,7 @@ const rtnetlink = await openRtnetlink();
 
 const methods: Methods = {
   link: (name) => rtnetlink.link(name),
+  linkAt: (index) => rtnetlink.linkAt(index),
   links: (filter) => rtnetlink.links(filter),
   setLink: (index, change) => rtnetlink.setLink(index, change),
   setBridge: (index, change) => rtnetlink.setBridge(index, change),

@@ -5,6 +5,7 @@ import { parseMac } from '../../src/address/mac.ts';
 import type { BridgePortSettings } from '../../src/netlink/bridge-port.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
 import type { Link } from '../../src/netlink/link.ts';
+import { linkIndexOf } from '../../src/netlink/link-index.ts';
 import { Namespace } from './namespace.ts';
 
 let namespace: Namespace;
@@ -110,6 +111,19 @@ test('a link that does not exist, or cannot, is undefined', async (t) => {
   t.is(await namespace.rtnetlink.link('a-name-of-more-than-15-bytes'), undefined);
   t.is(await namespace.rtnetlink.link('lo\0'), undefined);
   t.is(await namespace.rtnetlink.link(''), undefined);
+});
+
+test('a link is found by its index, whatever its name is by then', async (t) => {
+  const { veth } = await bridgeAndVeth();
+  await namespace.run(`ip link set ${veth.name} name other${veth.index}`);
+  t.like(await namespace.rtnetlink.linkAt(veth.index), { index: veth.index, name: `other${veth.index}` });
+  t.is(await namespace.rtnetlink.linkAt(2 ** 31 - 1), undefined);
+});
+
+test('the index of a link is found by its name, without waiting', (t) => {
+  t.is(linkIndexOf('lo'), 1);
+  for (const name of ['vifguard-none', '', '.', 'longer-than-any-name', 'a b'])
+    t.is(linkIndexOf(name), undefined);
 });
 
 test('one message changes name, MTU, address, alias and brings the link up', async (t) => {

@@ -1,15 +1,14 @@
 import type { Backend, GuardedHost, GuardedPort, PortChange } from '../backend.ts';
 import { RefusedRulesError } from '../tool.ts';
-import { untrustedElements } from './base-chains.ts';
 import { hostTable } from './host-table.ts';
 import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './inspect.ts';
 import { type PortGuard, portGuard } from './port-guard.ts';
 import { changeScript, REMOVAL, rebuildScript } from './script.ts';
-import { type Elements, EMPTY_TABLE, mergeElements } from './table.ts';
+import { type Elements, EMPTY_TABLE } from './table.ts';
 import { apply, listTables, rewrite } from './tools.ts';
 
 /**
- * One table of the bridge family, with verdict maps by interface name. Not netdev's ingress and egress:
+ * One table of the bridge family, with verdict maps by interface index. Not netdev's ingress and egress:
  * their chains belong to a device, and older kernels take them away with it, so that one could neither
  * write them before the port is there nor count on finding them when it goes; and what they see besides,
  * LLDP's group, the port's group_fwd_mask brings before this table, too. It needs no br_netfilter.
@@ -31,22 +30,23 @@ export const nftables: Backend = {
  */
 async function applyPort(change: PortChange): Promise<void> {
   const { port } = change;
-  // The first port, or the first since the registry was lost: look at what is there.
-  if (change.before.isEmpty) return await applyHost(change.after);
-  const stays = change.after.ports.has(port);
-  const isNew = !change.before.ports.has(port);
-  const before = guardOf(port, change.before.ports.get(port));
-  const after = guardOf(port, change.after.ports.get(port));
+  const { untrustedPorts } = change.after;
+  const [was, is] = [change.before, change.after].map(({ ports }) => ports.get(port));
+  // The first port, or the first since the registry was lost: look at what is there. And so when nobody knows any
+  // more by which index the port is there.
+  const isUnknown = was !== undefined && was.index === undefined;
+  if (change.before.isEmpty || isUnknown) return await applyHost(change.after);
+  const [before, after] = [guardOf(was, untrustedPorts), guardOf(is, untrustedPorts)];
   const elements = {
     remove: difference(before.elements, after.elements),
-    add: mergeElements([after.elements, untrustedElements(change.after.untrustedPorts)]),
-    ...(stays ? {} : { forget: port }),
+    add: after.elements,
+    forget: was?.index === is?.index ? undefined : was?.index,
   };
-  const tables = stays ? [EMPTY_TABLE, after.classTable] : [EMPTY_TABLE];
+  const tables = is === undefined ? [EMPTY_TABLE] : [EMPTY_TABLE, after.classTable];
   for (const table of tables) {
     const script = changeScript({ ...elements, table });
     // A port that comes brings elements; one that stays may have them all.
-    if (await isAccepted(() => (isNew ? rewrite(script) : apply(script)))) return;
+    if (await isAccepted(() => (was === undefined ? rewrite(script) : apply(script)))) return;
   }
   await applyHost(change.after);
 }
@@ -67,8 +67,9 @@ async function applyHost(host: GuardedHost): Promise<void> {
 
 const NO_GUARD: PortGuard = { classTable: EMPTY_TABLE, elements: new Map() };
 
-function guardOf(port: string, guarded: GuardedPort | undefined): PortGuard {
-  return guarded === undefined ? NO_GUARD : portGuard(port, guarded.policy());
+function guardOf(port: GuardedPort | undefined, untrustedPorts: readonly string[]): PortGuard {
+  if (port?.index === undefined) return NO_GUARD;
+  return portGuard({ index: port.index, policy: port.policy(), untrustedPorts });
 }
 
 /** The elements of `all` that are not in `some`. */

@@ -1,38 +1,29 @@
 import { REASONS, type Reason } from '../../rules/reason.ts';
 import { DROP_LOG_GROUP, DROP_LOG_LIMIT, type DropWay, dropLogPrefix } from '../drop-log.ts';
 import { GUEST_GROUP } from '../guest-group.ts';
-import {
-  type Chain,
-  dropChain,
-  type Elements,
-  PORT_NAME,
-  quoted,
-  type SetDeclaration,
-  type Table,
-} from './table.ts';
+import { type Chain, dropChain, PORT, type SetDeclaration, type Table } from './table.ts';
 
 /** The end of the way of an IPv6 frame from a guest. */
 export const ACCEPT_IPV6 = 'accept/ipv6';
 
-/** The sets and maps that know ports by name. */
-export const MEMBERSHIP: ReadonlyMap<string, SetDeclaration> = new Map([
-  /** Every guarded port: what no chain of its own has judged is dropped. */
-  ['guests', { kind: 'set', body: 'typeof iifname' }],
+/** The sets and maps that know ports. */
+const MEMBERSHIP: ReadonlyMap<string, SetDeclaration> = new Map([
   /** May not speak for the network towards guests. */
-  ['peers', { kind: 'set', body: 'typeof iifname' }],
-  ['isolated', { kind: 'set', body: 'typeof iifname' }],
+  ['peers', { kind: 'set', body: 'typeof iif' }],
+  ['isolated', { kind: 'set', body: 'typeof iif' }],
   /** The members of either of the two, so that one look tells what is in none. */
-  ['peers-or-isolated', { kind: 'set', body: 'typeof iifname' }],
-  ['from-guest', { kind: 'map', body: 'typeof iifname : verdict' }],
-  ['to-guest', { kind: 'map', body: 'typeof oifname : verdict' }],
-  ['to-dom0', { kind: 'map', body: 'typeof iifname : verdict' }],
+  ['peers-or-isolated', { kind: 'set', body: 'typeof iif' }],
+  /** Every guarded port is in it. */
+  ['from-guest', { kind: 'map', body: 'typeof iif : verdict' }],
+  ['to-guest', { kind: 'map', body: 'typeof oif : verdict' }],
+  ['to-dom0', { kind: 'map', body: 'typeof iif : verdict' }],
 ]);
 
 /** Headers that may hide another one behind them (RFC 8200 section 4.1, RFC 4302). */
 const EXTENSION_HEADERS = '{ 0, 43, 44, 51, 60 }';
 
-/** What there is one of, whatever the ports are; only the untrusted ports depend on the host. */
-export function baseTable(untrustedPorts: readonly string[]): Table {
+/** What there is one of, whatever the ports are. */
+export function baseTable(): Table {
   const ways = ['from', 'to'] as const;
   const octets = Array.from({ length: 256 }, (_, octet) => `${octet} . ${octet}`);
   return {
@@ -42,17 +33,9 @@ export function baseTable(untrustedPorts: readonly string[]): Table {
       ['same-octets', { kind: 'set', body: 'typeof @nh,112,8 . @nh,192,8' }],
       ...ways.flatMap(counters),
     ]),
-    elements: new Map([['same-octets', octets], ...untrustedElements(untrustedPorts)]),
+    elements: new Map([['same-octets', octets]]),
   };
 }
-
-/** Ports that the host config does not trust. */
-export function untrustedElements(ports: readonly string[]): Elements {
-  return new Map(['peers', 'peers-or-isolated'].map((set) => [set, ports.map(quoted)]));
-}
-
-/** What holds the device group of the guest's port on each way. */
-const PORT_GROUP: Readonly<Record<DropWay, string>> = { from: 'iifgroup', to: 'oifgroup' };
 
 const BRIDGE_GROUPS = '01:80:c2:00:00:01-01:80:c2:00:00:0f';
 
@@ -60,24 +43,20 @@ const REASON_NAMES = Object.keys(REASONS) as Reason[];
 
 /**
  * A frame from a guest is judged before the bridge learns from it (prerouting, beside ebtables' early
- * hook), one to a guest where both ports are known. Where from is told by names of ports: no mark to be
- * cleared, or to collide with another's.
+ * hook), one to a guest where both ports are known. Where from is told by ports: no mark to be cleared, or to
+ * collide with another's. What no chain of a guarded port's own has judged is dropped.
  */
 function hooks(): (readonly [string, Chain])[] {
   const chain = (hook: string, priority: number, rules: readonly string[]) =>
     [hook, { hook: `type filter hook ${hook} priority ${priority}; policy accept;`, rules }] as const;
-  const unfiltered = (way: DropWay) => `${PORT_NAME[way]} @guests goto ${dropChain(way, 'unfiltered')}`;
-  // Somebody has renamed it.
-  const unknown = (way: DropWay) => `${PORT_GROUP[way]} ${GUEST_GROUP} goto ${dropChain(way, 'unfiltered')}`;
-  const toGuest = ['oifname vmap @to-guest', unfiltered('to'), unknown('to')];
+  const unfiltered = (way: DropWay) =>
+    `${PORT[way]}group ${GUEST_GROUP} goto ${dropChain(way, 'unfiltered')}`;
+  const toGuest = ['oif vmap @to-guest', unfiltered('to')];
   return [
-    chain('prerouting', -300, ['iifname vmap @from-guest', unfiltered('from'), unknown('from')]),
+    chain('prerouting', -300, ['iif vmap @from-guest', unfiltered('from')]),
     // Frames to a bridge group come here without having passed prerouting (br_handle_frame); to the first
     // of them they pass it, or, with STP, no hook at all.
-    chain('input', -200, [
-      ...[unfiltered('from'), unknown('from')].map((rule) => `ether daddr ${BRIDGE_GROUPS} ${rule}`),
-      'iifname vmap @to-dom0',
-    ]),
+    chain('input', -200, [`ether daddr ${BRIDGE_GROUPS} ${unfiltered('from')}`, 'iif vmap @to-dom0']),
     chain('forward', -200, toGuest),
     chain('output', -200, toGuest),
   ];
@@ -114,12 +93,12 @@ function dropChains(way: DropWay): (readonly [string, Chain])[] {
   return REASON_NAMES.map((reason) => {
     const name = dropChain(way, reason);
     const log = `log prefix "${dropLogPrefix(reason, way)}" group ${DROP_LOG_GROUP}`;
-    return [name, { rules: [`update @${name} { ${PORT_NAME[way]} counter ${LOG_LIMIT} } ${log}`, 'drop'] }];
+    return [name, { rules: [`update @${name} { ${PORT[way]} counter ${LOG_LIMIT} } ${log}`, 'drop'] }];
   });
 }
 
 function counters(way: DropWay): (readonly [string, SetDeclaration])[] {
-  const body = `typeof ${PORT_NAME[way]}; size 65535; flags dynamic`;
+  const body = `typeof ${PORT[way]}; size 65535; flags dynamic`;
   return REASON_NAMES.map((reason) => [dropChain(way, reason), { kind: 'set', body }]);
 }
 

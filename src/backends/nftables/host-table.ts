@@ -5,9 +5,11 @@ import { mergeTables, type Table } from './table.ts';
 
 /** All of the table for a host: what the kernel should hold. */
 export function hostTable({ ports, untrustedPorts }: GuardedHost): Table {
-  const guards = [...ports].map(([port, { policy }]) => portGuard(port, policy()));
+  const guards = [...ports].flatMap(([, { index, policy }]) =>
+    index === undefined ? [] : [portGuard({ index, policy: policy(), untrustedPorts })],
+  );
   return mergeTables([
-    baseTable(untrustedPorts),
+    baseTable(),
     ...guards.map(({ classTable, elements }) => ({ ...classTable, elements })),
   ]);
 }

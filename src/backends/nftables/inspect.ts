@@ -4,6 +4,7 @@ import { ruleDrift } from '../rule-drift.ts';
 import { COUNTERS } from './base-chains.ts';
 import { hostTable } from './host-table.ts';
 import { CLASS_NAME } from './port-guard.ts';
+import { namesElsewhere, namesHere, type PortNames } from './port-names.ts';
 import { NOTHING_PRESENT, type Present, rebuildScript } from './script.ts';
 import { TABLE } from './table.ts';
 import { type Listed, listTables, printChain, rehearse, tablesIn } from './tools.ts';
@@ -11,13 +12,15 @@ import { type Listed, listTables, printChain, rehearse, tablesIn } from './tools
 interface ListedSet {
   readonly name: string;
   readonly kind: 'set' | 'map';
+  /** What the first part of its keys is, in nft's words. */
+  readonly keyType: string;
   /** Everything but its elements. */
   readonly declaration: string;
   readonly elements: readonly Element[];
 }
 
 interface Element {
-  /** The name of the port, and what else the key holds. */
+  /** The port, and what else the key holds. */
   readonly key: readonly string[];
   /** The chain that a verdict map jumps to. */
   readonly target?: string;
@@ -28,20 +31,23 @@ interface Element {
 /** The rest is written whole each time. */
 export function presentIn(all: readonly Listed[]): Present {
   const listed = all.filter(({ chain }) => chain === undefined || isOf(TABLE, chain));
-  return { chains: [...chainsIn(listed).keys()], sets: setsIn(listed) };
+  const sets = setsIn(listed, asListed).map((set) => ({ ...set, isByName: set.keyType === 'ifname' }));
+  return { chains: [...chainsIn(listed).keys()], sets };
 }
 
-/** The ports that the kernel guards. */
+const asListed: PortNames = (text) => text;
+
+/** The ports that the kernel guards, by their present names. */
 export function guardedPorts(listed: readonly Listed[]): readonly string[] {
-  const guests = setsIn(listed).find(({ name }) => name === 'guests');
-  return (guests?.elements ?? []).map(portOf);
+  const calls = setsIn(listed, asListed).find(({ name }) => name === 'from-guest');
+  return (calls?.elements ?? []).map(portOf);
 }
 
 function isOf(table: string, object: Record<string, unknown>): boolean {
   return `${object.family} ${object.table}` === table;
 }
 
-/** What the kernel holds besides, or instead of, what it should: both as nft lists them. */
+/** What the kernel holds besides, or instead of, what it should: both as nft lists them, but for the names of ports. */
 export async function readDrift(host: GuardedHost | undefined): Promise<readonly Drift[]> {
   if (host === undefined) return tableDrift('unexpected', [...tablesIn(await listTables())]);
   const [actual, expected] = await Promise.all([
@@ -51,8 +57,10 @@ export async function readDrift(host: GuardedHost | undefined): Promise<readonly
   const there = tablesIn(actual);
   const missing = [...tablesIn(expected)].filter((name) => !there.has(name));
   if (missing.length > 0) return tableDrift('missing', missing);
-  const classes = portsByClass(expected);
-  return [...chainDrift(actual, expected), ...setDrift(actual, expected)].map((drift) => {
+  const have = setsIn(actual, namesHere(host.ports));
+  const want = setsIn(expected, namesElsewhere(host.ports));
+  const classes = portsByClass(want);
+  return [...chainDrift(actual, expected), ...setDrift(have, want)].map((drift) => {
     const ports = portsOf(drift, host, classes);
     return ports === undefined ? drift : { ...drift, ports };
   });
@@ -79,9 +87,9 @@ function classOf(name: string): string {
 }
 
 /** The ports whose frames a class judges. */
-function portsByClass(listed: readonly Listed[]): ReadonlyMap<string, readonly string[]> {
+function portsByClass(sets: readonly ListedSet[]): ReadonlyMap<string, readonly string[]> {
   const classes = new Map<string, string[]>();
-  const calls = setsIn(listed).find(({ name }) => name === 'from-guest');
+  const calls = sets.find(({ name }) => name === 'from-guest');
   for (const element of calls?.elements ?? []) {
     const name = classOf(element.target ?? '');
     classes.set(name, [...(classes.get(name) ?? []), portOf(element)]);
@@ -100,8 +108,7 @@ function chainDrift(actual: readonly Listed[], expected: readonly Listed[]): Dri
   ];
 }
 
-function setDrift(actual: readonly Listed[], expected: readonly Listed[]): Drift[] {
-  const [have, want] = [setsIn(actual), setsIn(expected)];
+function setDrift(have: readonly ListedSet[], want: readonly ListedSet[]): Drift[] {
   const names = (sets: readonly ListedSet[]) => sets.map(({ name }) => name);
   return [
     ...nameDrift('set', names(have), names(want)),
@@ -131,9 +138,9 @@ function setLines({ name, declaration, elements }: ListedSet): readonly string[]
 }
 
 /** The chains of the port's class, and its elements of all sets. */
-export async function readPortRules(port: string): Promise<string> {
+export async function readPortRules(port: string, { ports }: GuardedHost): Promise<string> {
   const listed = await listTables();
-  const own = setsIn(listed).flatMap(({ name, elements }) =>
+  const own = setsIn(listed, namesHere(ports)).flatMap(({ name, elements }) =>
     elements.filter((element) => portOf(element) === port).map((element) => ({ name, element })),
   );
   const targets = own.flatMap(({ element: { target } }) => (target === undefined ? [] : [target]));
@@ -144,9 +151,9 @@ export async function readPortRules(port: string): Promise<string> {
   return [...elements, ...rules].join('');
 }
 
-export async function readDrops(): Promise<ReadonlyMap<string, Drops>> {
+export async function readDrops({ ports }: GuardedHost): Promise<ReadonlyMap<string, Drops>> {
   const drops = new Map<string, Record<string, number>>();
-  for (const { name, elements } of setsIn(await listTables())) {
+  for (const { name, elements } of setsIn(await listTables(), namesHere(ports))) {
     const reason = reasonOf(name);
     if (reason === undefined) continue;
     for (const element of elements) {
@@ -177,19 +184,24 @@ function chainsIn(listed: readonly Listed[]): ReadonlyMap<string, readonly strin
   return chains;
 }
 
-function setsIn(listed: readonly Listed[]): readonly ListedSet[] {
+function setsIn(listed: readonly Listed[], names: PortNames): readonly ListedSet[] {
   return listed.flatMap(({ set, map }) => [
-    ...(set === undefined ? [] : [listedSet('set', set)]),
-    ...(map === undefined ? [] : [listedSet('map', map)]),
+    ...(set === undefined ? [] : [listedSet('set', set, names)]),
+    ...(map === undefined ? [] : [listedSet('map', map, names)]),
   ]);
 }
 
 function listedSet(
   kind: ListedSet['kind'],
   { handle: _, elem = [], ...rest }: Record<string, unknown>,
+  names: PortNames,
 ): ListedSet {
-  const elements = (elem as readonly JsonElement[]).map(parseElement);
-  return { name: String(rest.name), kind, declaration: JSON.stringify(rest), elements };
+  const keyType = String([rest.type].flat()[0]);
+  const elements = (elem as readonly JsonElement[]).map(parseElement).map((element) => {
+    const [port = '', ...others] = element.key;
+    return keyType === 'iface_index' ? { ...element, key: [names(port), ...others] } : element;
+  });
+  return { name: String(rest.name), kind, keyType, declaration: JSON.stringify(rest), elements };
 }
 
 /** libnftables-json(5): a key, a key with its value in a map, or a key with a counter. */

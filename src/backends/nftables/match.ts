@@ -11,6 +11,7 @@ import {
   UNSPECIFIED_IPV6,
 } from '../../rules/protocols.ts';
 import type { EtherType, Match, NdOption, Range } from '../../rules/rule.ts';
+import { GUEST_GROUP } from '../guest-group.ts';
 
 export type Family = 'arp' | 'ipv4' | 'ipv6';
 
@@ -23,12 +24,20 @@ export interface NumberTerm {
 /** A comparison in nft's words, or of a field with numbers. */
 export type Term = string | NumberTerm;
 
-/** A field that must hold an address of the port's own: an element of a set, beside the port's name. */
+/** A field that must hold an address of the port's own: an element of a set, beside the port's index. */
 export interface Key {
   readonly field: string;
   /** What is left of the field; all of it when absent. */
   readonly mask?: string;
   readonly value: string;
+}
+
+/** What a match is made out in. */
+export interface Context {
+  /** What the frames are known to be. */
+  readonly family?: Family;
+  /** See GuardedHost. */
+  readonly untrustedPorts: readonly string[];
 }
 
 /** All terms and all keys must hold. */
@@ -41,8 +50,8 @@ export interface NftMatch {
  * The ways in which a frame can match; they differ in where it comes from. Terms stand in the order
  * of their price.
  */
-export function nftMatches(match: Match, context?: Family): readonly NftMatch[] {
-  const family = match.etherType === undefined ? context : familyOf(match.etherType);
+export function nftMatches(match: Match, context: Context): readonly NftMatch[] {
+  const family = match.etherType === undefined ? context.family : familyOf(match.etherType);
   const parts = [
     ...(match.etherType === undefined ? [] : [etherTypeTerm(match.etherType)]),
     ...(match.etherType === 'ipv4' && match.protocol === undefined ? [WELL_FORMED_IPV4] : []),
@@ -50,14 +59,14 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
     ...(match.etherDestination === undefined ? [] : [etherDestination(match.etherDestination)]),
     ...(match.arp === undefined ? [] : arpParts(match.arp)),
     ...(family === 'ipv4' || family === 'ipv6' ? ipParts(match, family) : []),
-    ...provenanceTerms(match),
+    ...provenanceTerms(match, context),
   ];
   const found = {
     terms: parts.filter((part): part is Term => !isKey(part)),
     keys: parts.filter(isKey),
   };
   if (!match.fromPeer) return [found];
-  return FROM_PEER.map((term) => ({ ...found, terms: [...found.terms, term] }));
+  return fromPeerTerms(context).map((term) => ({ ...found, terms: [...found.terms, term] }));
 }
 
 /**
@@ -66,19 +75,34 @@ export function nftMatches(match: Match, context?: Family): readonly NftMatch[] 
  */
 export const WELL_FORMED_IPV4 = 'meta l4proto 0-255';
 
-/** Every vif that is not guarded counts as a peer. */
-const FROM_PEER = ['iifname @peers', 'iifname "vif*" iifname != @guests'];
-const NOT_BY_NAME = 'iifname != "vif*"';
+/** Every vif that is not guarded counts as a peer, and so do ports that the host config does not trust. */
+function fromPeerTerms({ untrustedPorts }: Context): readonly string[] {
+  const untrusted = untrustedPorts.length === 0 ? [] : [`iifname ${nameSet(untrustedPorts)}`];
+  return ['iif @peers', `iifname "vif*" iifgroup != ${GUEST_GROUP}`, ...untrusted];
+}
+
+/** By name, as vifguard does not see them come and go; where there are none, no frame should pay for it. */
+function notByName({ untrustedPorts }: Context): readonly string[] {
+  const untrusted = untrustedPorts.length === 0 ? [] : [`iifname != ${nameSet(untrustedPorts)}`];
+  return ['iifname != "vif*"', ...untrusted];
+}
+
+/** A name may begin with a digit. */
+function nameSet(names: readonly string[]): string {
+  const quoted = [...new Set(names)].sort().map((name) => `"${name}"`);
+  return `{ ${quoted.join(', ')} }`;
+}
 
 /**
- * Each look at a port's name costs as much as several other comparisons: one set serves for both. Not from a peer
- * are fewer here than there are, by the guests with roles.
+ * Each look into a set costs as much as several other comparisons: one serves for both. Not from a peer are fewer
+ * here than there are, by the guests with roles.
  */
-function provenanceTerms({ fromPeer, fromIsolated }: Match): readonly string[] {
-  if (fromPeer === false && fromIsolated === false) return [NOT_BY_NAME, 'iifname != @peers-or-isolated'];
+function provenanceTerms({ fromPeer, fromIsolated }: Match, context: Context): readonly string[] {
+  if (fromPeer === false && fromIsolated === false)
+    return [...notByName(context), 'iif != @peers-or-isolated'];
   return [
-    ...(fromIsolated === undefined ? [] : [`iifname ${fromIsolated ? '' : '!= '}@isolated`]),
-    ...(fromPeer === false ? [NOT_BY_NAME, 'iifname != @peers'] : []),
+    ...(fromIsolated === undefined ? [] : [`iif ${fromIsolated ? '' : '!= '}@isolated`]),
+    ...(fromPeer === false ? [...notByName(context), 'iif != @peers'] : []),
   ];
 }
 

@@ -7,12 +7,12 @@ import { ACCEPT_IPV6 } from './base-chains.ts';
 import { type Family, WELL_FORMED_IPV4 } from './match.ts';
 import { type Place, renderStage } from './stage-chains.ts';
 import {
+  device,
   dropChain,
   type Elements,
   EMPTY_TABLE,
   mergeElements,
   mergeTables,
-  quoted,
   type Table,
 } from './table.ts';
 
@@ -26,15 +26,24 @@ export interface PortGuard {
   readonly elements: Elements;
 }
 
+interface PortToGuard {
+  /** That of the port's device. */
+  readonly index: number;
+  readonly policy: GuardPolicy;
+  /** See GuardedHost. */
+  readonly untrustedPorts: readonly string[];
+}
+
 /** The class in names until the name is known, which is made of the contents. */
 const CLASS = '%';
 
 /** The beginning of every name of a class, in what the kernel lists. */
 export const CLASS_NAME = /^class-[0-9a-f]{12}\//;
 
-export function portGuard(port: string, policy: GuardPolicy): PortGuard {
+export function portGuard({ index, policy, untrustedPorts }: PortToGuard): PortGuard {
   const guard = guardOf(policy);
-  const table = guard.mode === 'locked' ? lockedTable(port, guard.rules) : modeTable(guard.mode);
+  const table =
+    guard.mode === 'locked' ? lockedTable({ index, untrustedPorts }, guard.rules) : modeTable(guard.mode);
   const { chains, sets, elements } = table;
   const contents = JSON.stringify([[...chains], [...sets]]);
   const name = `class-${createHash('sha256').update(contents).digest('hex').slice(0, 12)}`;
@@ -47,19 +56,18 @@ export function portGuard(port: string, policy: GuardPolicy): PortGuard {
       sets: new Map(rename(sets)),
       elements: new Map(),
     },
-    elements: mergeElements([new Map(rename(elements)), membership(port, guard, name)]),
+    elements: mergeElements([new Map(rename(elements)), membership(index, guard, name)]),
   };
 }
 
-/** By what names the base chains know the port. */
-function membership(port: string, guard: Guard, name: string): Elements {
+/** What the base chains know of the port. */
+function membership(index: number, guard: Guard, name: string): Elements {
   const { peer, isolated } = provenanceOf(guard) ?? NOTHING_COMES_IN;
   const restricted = guard.mode === 'locked' && judgesDom0(guard.rules);
-  const member = (set: string): Elements => new Map([[set, [quoted(port)]]]);
+  const member = (set: string): Elements => new Map([[set, [device(index)]]]);
   const call = (map: string, chain: string): Elements =>
-    new Map([[map, [`${quoted(port)} : jump ${name}/${chain}`]]]);
+    new Map([[map, [`${device(index)} : jump ${name}/${chain}`]]]);
   return mergeElements([
-    member('guests'),
     ...(peer ? [member('peers')] : []),
     ...(isolated ? [member('isolated')] : []),
     ...(peer || isolated ? [member('peers-or-isolated')] : []),
@@ -75,17 +83,19 @@ function judgesDom0({ toDom0 }: RuleSet): boolean {
   return toDom0.rules.length > 0 || toDom0.otherwise !== 'pass';
 }
 
+type GuardedDevice = Omit<PortToGuard, 'policy'>;
+
 function modeTable(mode: 'unlocked' | 'disabled'): Table {
   const rule = (way: DropWay) => (mode === 'unlocked' ? 'accept' : `goto ${dropChain(way, 'disabled')}`);
   const chain = (way: DropWay) => [`${CLASS}/${way}`, { rules: [rule(way)] }] as const;
   return { chains: new Map([chain('from'), chain('to')]), sets: new Map(), elements: new Map() };
 }
 
-function lockedTable(port: string, { fromGuest, toGuest, shortCuts, toDom0 }: RuleSet): Table {
+function lockedTable(port: GuardedDevice, { fromGuest, toGuest, shortCuts, toDom0 }: RuleSet): Table {
   return mergeTables([
     wayTable({ way: 'from', port, shortCuts: shortCuts.fromGuest, stages: fromGuest }),
     wayTable({ way: 'to', port, shortCuts: shortCuts.toGuest, stages: toGuest }),
-    chainTable([toDom0], { way: 'from', name: `${CLASS}/to-dom0`, port, accept: 'accept' }),
+    chainTable([toDom0], { ...port, way: 'from', name: `${CLASS}/to-dom0`, accept: 'accept' }),
   ]);
 }
 
@@ -97,7 +107,7 @@ const FAMILIES: readonly (readonly [Family, string])[] = [
 
 interface WayStages {
   readonly way: DropWay;
-  readonly port: string;
+  readonly port: GuardedDevice;
   readonly shortCuts: readonly Match[];
   readonly stages: { readonly [key in 'link' | Family]: readonly Stage[] };
 }
@@ -108,15 +118,15 @@ function wayTable({ way, port, shortCuts, stages }: WayStages): Table {
     way === 'from' && family === 'ipv6' ? `goto ${ACCEPT_IPV6}` : 'accept';
   const cuts = FAMILIES.map(([family]) => {
     const rules = shortCuts.filter(({ etherType }) => etherType === family).map(accept);
-    const place = { way, port, name: `${name}/short-cut/${family}`, family, accept: acceptOf(family) };
+    const place = { ...port, way, name: `${name}/short-cut/${family}`, family, accept: acceptOf(family) };
     return renderStage({ name: 'short-cut', rules, otherwise: 'pass' }, place);
   });
   const dispatch = FAMILIES.map(([family, match]) => `${match} goto ${name}/${family}`);
   const otherwise = `goto ${dropChain(way, 'ethertype')}`;
   const families = FAMILIES.map(([family]) =>
-    chainTable(stages[family], { way, port, name: `${name}/${family}`, family, accept: acceptOf(family) }),
+    chainTable(stages[family], { ...port, way, name: `${name}/${family}`, family, accept: acceptOf(family) }),
   );
-  const link = chainTable(stages.link, { way, port, name, accept: 'accept' }, [...dispatch, otherwise]);
+  const link = chainTable(stages.link, { ...port, way, name, accept: 'accept' }, [...dispatch, otherwise]);
   const chain = { rules: [...cuts.flatMap(({ rules }) => rules), ...(link.chains.get(name)?.rules ?? [])] };
   return mergeTables([link, ...families, ...cuts, { ...EMPTY_TABLE, chains: new Map([[name, chain]]) }]);
 }

@@ -1,5 +1,5 @@
 import type { Range, Rule, Verdict } from '../../rules/rule.ts';
-import { type Family, type Key, type NftMatch, type NumberTerm, nftMatches, type Term } from './match.ts';
+import { type Context, type Key, type NftMatch, type NumberTerm, nftMatches, type Term } from './match.ts';
 
 /** Rules of one verdict that nft says in one rule, by a set of numbers or of the port's own addresses. */
 export interface RuleGroup {
@@ -12,7 +12,7 @@ export interface RuleGroup {
 }
 
 /** The order of neighbours with one verdict does not matter: which of them matches first is all one. */
-export function groupRules(rules: readonly Rule[], context?: Family): readonly RuleGroup[] {
+export function groupRules(rules: readonly Rule[], context: Context): readonly RuleGroup[] {
   return runs(rules).flatMap((run) =>
     run
       .flatMap(({ match, verdict }) => nftMatches(match, context).map((found) => groupOf(found, verdict)))

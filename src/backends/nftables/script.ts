@@ -1,30 +1,36 @@
 import { COUNTERS } from './base-chains.ts';
 import { OFF_BRIDGE, OFF_BRIDGE_TABLE } from './off-bridge.ts';
-import { type Elements, quoted, type SetDeclaration, TABLE, type Table } from './table.ts';
+import { device, type Elements, type SetDeclaration, TABLE, type Table } from './table.ts';
 
 /** What of ours the kernel has. */
 export interface Present {
   readonly chains: readonly string[];
-  readonly sets: readonly { readonly name: string; readonly kind: SetDeclaration['kind'] }[];
+  readonly sets: readonly PresentSet[];
+}
+
+interface PresentSet {
+  readonly name: string;
+  readonly kind: SetDeclaration['kind'];
+  /** Whether it knows ports by their names, as in versions before the one that knows them by index. */
+  readonly isByName: boolean;
 }
 
 /** The state of a kernel that has never seen us. */
 export const NOTHING_PRESENT: Present = { chains: [], sets: [] };
 
 /**
- * Everything anew, in one transaction of `nft -f`. Chains that are wanted stay and are filled anew: were
+ * Everything anew, in one transaction of `nft -f`. Chains and sets that are wanted stay and are filled anew: were
  * they replaced, a frame could meet the new one before and the old one after the change, both empty.
  */
 export function rebuildScript(table: Table, present: Present): string {
-  const gone = <T extends { name: string }>(list: readonly T[], wanted: ReadonlyMap<string, unknown>) =>
-    list.filter(({ name }) => !wanted.has(name));
-  const chains = present.chains.map((name) => ({ name }));
+  const goneChains = present.chains.filter((name) => !table.chains.has(name));
+  const goneSets = present.sets.filter(({ name, isByName }) => isByName || !table.sets.has(name));
   return script([
     `add table ${TABLE}`,
     ...present.chains.map((name) => `flush chain ${TABLE} ${name}`),
     ...present.sets.map(({ name, kind }) => `flush ${kind} ${TABLE} ${name}`),
-    ...gone(present.sets, table.sets).map(({ name, kind }) => `delete ${kind} ${TABLE} ${name}`),
-    ...gone(chains, table.chains).map(({ name }) => `delete chain ${TABLE} ${name}`),
+    ...goneSets.map(({ name, kind }) => `delete ${kind} ${TABLE} ${name}`),
+    ...goneChains.map((name) => `delete chain ${TABLE} ${name}`),
     ...declarations(table),
     ...rules(table),
     ...elementLines('add', table.elements),
@@ -38,8 +44,8 @@ export interface Change {
   readonly add: Elements;
   /** Chains and sets to write, whether they are there or not. */
   readonly table: Table;
-  /** The port whose counters go. */
-  readonly forget?: string;
+  /** The index of a port whose counters go. */
+  readonly forget?: number | undefined;
 }
 
 /** Changes for one port; the kernel refuses it when something is not there. */
@@ -91,6 +97,6 @@ function keysOf(elements: Elements): Elements {
 }
 
 /** A counter is there once there was something to count; nft 1.0.6 has no `destroy`. */
-function without(set: string, port: string): readonly string[] {
-  return (['add', 'delete'] as const).map((verb) => `${verb} element ${TABLE} ${set} { ${quoted(port)} }`);
+function without(set: string, index: number): readonly string[] {
+  return (['add', 'delete'] as const).map((verb) => `${verb} element ${TABLE} ${set} { ${device(index)} }`);
 }

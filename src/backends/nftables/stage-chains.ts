@@ -1,24 +1,24 @@
 import type { Stage, Verdict } from '../../rules/rule.ts';
 import type { DropWay } from '../drop-log.ts';
-import type { Family, Term } from './match.ts';
+import type { Context, Term } from './match.ts';
 import { groupRules, type RuleGroup } from './rule-groups.ts';
 import {
   type Chain,
+  device,
   dropChain,
   type Elements,
-  PORT_NAME,
-  quoted,
+  PORT,
   type SetDeclaration,
   type Table,
 } from './table.ts';
 
 /** Where a stage stands. */
-export interface Place {
+export interface Place extends Context {
   readonly way: DropWay;
   /** The name of the stage's chain, if it needs one, and the beginning of its sets' names. */
   readonly name: string;
-  readonly port: string;
-  readonly family?: Family;
+  /** The index of the port's device. */
+  readonly index: number;
   /** What ends the way with acceptance. */
   readonly accept: string;
 }
@@ -32,11 +32,11 @@ export interface Rendered extends Table {
 
 /**
  * A stage as rules in the calling chain; one that judges only some frames, or from whose middle frames
- * pass on, needs a chain of its own to return from. A port's own addresses are elements of sets, by its
- * name, so that the rules are the same for all ports whose policies have the same form.
+ * pass on, needs a chain of its own to return from. A port's own addresses are elements of sets, beside its
+ * index, so that the rules are the same for all ports whose policies have the same form.
  */
 export function renderStage(stage: Stage, place: Place): Rendered {
-  const groups = groupRules(stage.rules, place.family).map((group, index) =>
+  const groups = groupRules(stage.rules, place).map((group, index) =>
     renderGroup(group, `${place.name}/${index}`, place),
   );
   const rules = [
@@ -56,7 +56,7 @@ function calls({ only }: Stage, place: Place): readonly string[] {
   const jump = `jump ${place.name}`;
   if (only === undefined) return [jump];
   const rules = only.map((match) => ({ match, verdict: 'accept' }) as const);
-  return groupRules(rules, place.family).map(({ terms }) => [...terms.map(termText), jump].join(' '));
+  return groupRules(rules, place).map(({ terms }) => [...terms.map(termText), jump].join(' '));
 }
 
 interface RenderedGroup {
@@ -70,10 +70,10 @@ function renderGroup(
   set: string,
   place: Place,
 ): RenderedGroup {
-  const { port, way } = place;
-  const name = PORT_NAME[way];
+  const { index, way } = place;
+  const port = PORT[way];
   const lookup = [
-    name,
+    port,
     ...keys.map(({ field, mask }) => (mask === undefined ? field : `${field} & ${mask}`)),
   ];
   const words = [
@@ -82,8 +82,8 @@ function renderGroup(
     verdictText(verdict, place),
   ];
   if (keys.length === 0) return { rule: words.join(' '), sets: [], elements: [] };
-  const type = [name, ...keys.map(({ field }) => field)].join(' . ');
-  const values = elements.map((value) => [quoted(port), ...value].join(' . '));
+  const type = [port, ...keys.map(({ field }) => field)].join(' . ');
+  const values = elements.map((value) => [device(index), ...value].join(' . '));
   return {
     rule: words.join(' '),
     sets: [[set, { kind: 'set', body: `typeof ${type}` }]],

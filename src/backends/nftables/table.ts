@@ -46,15 +46,18 @@ export function mergeElements(parts: readonly Elements[]): Elements {
   return merged;
 }
 
-/** What holds the guest's port on each way. */
-export const PORT_NAME: Readonly<Record<DropWay, string>> = { from: 'iifname', to: 'oifname' };
+/** What holds the guest's port on each way: by its index, which is short to compare and stays when the name changes. */
+export const PORT: Readonly<Record<DropWay, string>> = { from: 'iif', to: 'oif' };
 
 /** The chain that drops for one reason, and the set of its counters by port. */
 export function dropChain(way: DropWay, reason: Reason): string {
   return `drop/${way}/${reason}`;
 }
 
-/** The name of a port as an element: it may begin with a digit. */
-export function quoted(port: string): string {
-  return `"${port}"`;
+/**
+ * A device as an element, whether it is there or not. nft looks for a device of that name first, and reads a number
+ * then, in base 10 (ifindex_type_parse()): a text of 16 characters can be no name (IFNAMSIZ).
+ */
+export function device(index: number): string {
+  return `"${String(index).padStart(16, '0')}"`;
 }

@@ -10,16 +10,27 @@ import type { GuardPolicy } from '../../../src/policy/guard-policy.ts';
 import { accept, drop, pass } from '../../../src/rules/rule.ts';
 import { hostWith, policy } from '../host.ts';
 
+const guardOf = (index: number, policy: GuardPolicy, untrustedPorts: readonly string[] = []) =>
+  portGuard({ index, policy, untrustedPorts });
+
 test('ports whose policies have one form share all chains, and differ in elements', (t) => {
-  const [one, two] = [portGuard('vif1.0', policy(1)), portGuard('vif2.0', policy(2))];
+  const [one, two] = [guardOf(1, policy(1)), guardOf(2, policy(2))];
   t.deepEqual(one.classTable, two.classTable);
   t.notDeepEqual(one.elements, two.elements);
-  const more = portGuard('vif3.0', policy(3, { ipv4: ['192.0.2.3', '192.0.2.4'].map(parsePrefix) }));
+  const more = guardOf(3, policy(3, { ipv4: ['192.0.2.3', '192.0.2.4'].map(parsePrefix) }));
   t.deepEqual(more.classTable, one.classTable);
 });
 
+test('the order of untrusted ports does not matter, and without any no frame is compared with names of such', (t) => {
+  const textOf = (...untrustedPorts: string[]) =>
+    JSON.stringify([...guardOf(1, policy(1), untrustedPorts).classTable.chains]);
+  t.is(textOf('tap7', 'tap8'), textOf('tap8', 'tap7', 'tap8'));
+  t.regex(textOf('tap7'), /iifname != \{ \\"tap7\\" \}/);
+  t.notRegex(textOf(), /iifname (?!(?:!= )?\\"vif\*)/);
+});
+
 test('another form is another class', (t) => {
-  const [plain] = portGuard('vif1.0', policy(1)).classTable.chains.keys();
+  const [plain] = guardOf(1, policy(1)).classTable.chains.keys();
   const forms: Partial<GuardPolicy>[] = [
     { dhcp: false },
     { ipv6: [] },
@@ -30,7 +41,7 @@ test('another form is another class', (t) => {
     { ipv4: [parsePrefix('192.0.2.0/28')] },
   ];
   for (const form of forms) {
-    const [chain] = portGuard('vif1.0', policy(1, form)).classTable.chains.keys();
+    const [chain] = guardOf(1, policy(1, form)).classTable.chains.keys();
     t.not(chain, plain, JSON.stringify(Object.keys(form)));
   }
 });
@@ -44,7 +55,7 @@ test('numbers of one field and one verdict become one rule, and verdicts keep th
       accept(udp(70)),
       drop('dhcp-server', udp(72)),
     ],
-    'ipv4',
+    { family: 'ipv4', untrustedPorts: [] },
   );
   const ports = groups.map(({ terms }) =>
     terms.flatMap((term) => (typeof term === 'string' ? [] : term.ranges)),
@@ -68,7 +79,7 @@ test('numbers of one field and one verdict become one rule, and verdicts keep th
 test('prefixes are compared by what their length leaves', (t) => {
   const [host, block] = groupRules(
     ['192.0.2.1', '198.51.100.0/24', '203.0.113.0/24'].map((text) => pass({ source: parsePrefix(text) })),
-    'ipv4',
+    { family: 'ipv4', untrustedPorts: [] },
   );
   t.deepEqual([host?.keys, host?.elements], [[{ field: 'ip saddr' }], [['192.0.2.1']]]);
   t.deepEqual(block?.keys, [{ field: 'ip saddr', mask: '255.255.255.0' }]);
@@ -88,21 +99,33 @@ const POLICIES: Readonly<Record<string, Partial<GuardPolicy>>> = {
   disabled: { mode: 'disabled' },
 };
 
-const NAMES = ['vif1.0', '1a', '0', '_', 'a-b_c.d', '.x', 'accept', 'vif1.0-emu', 'abcdefghijklmno'];
+const LARGEST_INDEX = 2 ** 31 - 1;
+const NAMES = ['vif1.0', '1a', '17', '0', '_', 'a-b_c.d', '.x', 'accept', 'vif1.0-emu', 'abcdefghijklmno'];
 
-test('the kernel takes every form of policy, and every name that a port may have', async (t) => {
-  const ports = Object.values(POLICIES).flatMap((form, row) =>
-    NAMES.map((name, column) => [`${name.slice(0, 13)}${row}`, policy(10 * row + column, form)] as const),
-  );
-  const script = rebuildScript(hostTable(hostWith(Object.fromEntries(ports))), NOTHING_PRESENT);
-  const listed = await rehearse(script);
-  const guests = listed.flatMap(({ set }) => (set?.name === 'guests' ? [set.elem] : []))[0];
-  t.deepEqual([...(guests as string[])].sort(), ports.map(([name]) => name).sort());
+test('the kernel takes every form of policy, every index, and every name of an untrusted port', async (t) => {
+  const ports = Object.entries(POLICIES).map(([name, form], id) => [name, policy(id, form)] as const);
+  const host = hostWith(Object.fromEntries(ports));
+  const last = { index: LARGEST_INDEX, restricted: false, policy: () => policy(99) };
+  const guarded = new Map([...host.ports, ['last', last]]);
+  const table = hostTable({ ...host, ports: guarded, untrustedPorts: NAMES });
+  const listed = await rehearse(rebuildScript(table, NOTHING_PRESENT));
+  const keysOf = (wanted: string) =>
+    listed.flatMap(({ set, map }) => {
+      const found = [set, map].find((one) => one?.name === wanted);
+      return ((found?.elem ?? []) as (string | [string, unknown])[])
+        .flat()
+        .filter((key) => typeof key === 'string');
+    });
+  // nft lists an index as a name where a device has it: here only lo is there.
+  const indexes = ['lo', ...ports.slice(1).map((_, at) => String(at + 2)), String(LARGEST_INDEX)];
+  t.deepEqual(keysOf('from-guest').sort(), indexes.sort());
+  const text = JSON.stringify(listed);
+  for (const name of NAMES) t.true(text.includes(`"${name}"`), name);
 });
 
 test('every chain ends in a verdict, in a return, or in its caller', async (t) => {
   for (const form of Object.values(POLICIES)) {
-    for (const [name, { rules }] of portGuard('vif1.0', policy(1, form)).classTable.chains) {
+    for (const [name, { rules }] of guardOf(1, policy(1, form)).classTable.chains) {
       const isRoot = /\/(?:from|to|arp|ipv4|ipv6|to-dom0)$/.test(name);
       if (isRoot) t.regex(rules.at(-1) ?? '', /^(?:accept|goto \S+)$/, name);
     }
@@ -116,10 +139,9 @@ function named(script: string): readonly string[] {
     .flatMap((line) => /^\w+ (?:chain|rule|set|map) bridge vifguard (\S+)/.exec(line)?.[1] ?? []);
 }
 
-test('an event of a known class changes elements only, and only with the port’s own name', (t: ExecutionContext) => {
-  const { elements } = portGuard('vif7.0', policy(7));
+test('an event of a known class changes elements only, and only with the port’s own index', (t: ExecutionContext) => {
+  const { elements } = guardOf(7, policy(7));
   const script = changeScript({ remove: new Map(), add: elements, table: EMPTY_TABLE });
   t.deepEqual(named(script), []);
-  for (const line of script.trim().split('\n'))
-    t.regex(line, /^add element bridge vifguard \S+ \{ "vif7\.0"/);
+  for (const line of script.trim().split('\n')) t.regex(line, /^add element bridge vifguard \S+ \{ "0{15}7"/);
 });
