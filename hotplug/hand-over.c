@@ -1,12 +1,12 @@
 /*
  * Usage: hand-over EVENT...
  *
- * Hands xl's event to `vifguard watch`, if that runs in this network namespace, and ends with its verdict: 0
- * or 1, with the reason on stderr. With any other status nobody has done it, and the caller has to.
+ * Hands xl's event to `vifguard watch`, if that runs in this network namespace, and ends with its exit status: 0,
+ * or 1 with the reason on stderr. Any other status means that the event was not handled: the caller has to.
  *
- * Sent: the arguments, an empty string, and xl's environment as NAME=VALUE, each closed by a NUL; then the
- * end of the stream. Answered: a dot now and then while it is at work; at last `=`, the digit of the
- * status and the message, or `-` when it leaves the event to us.
+ * Sent: the arguments, an empty string, and xl's environment as NAME=VALUE, each ended by a NUL; then the end of
+ * the stream. Answered: a dot now and then while it works; at last `=`, the digit of the status and the message,
+ * or `-` when it leaves the event to the caller.
  */
 #define _GNU_SOURCE
 #include <errno.h>

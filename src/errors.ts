@@ -20,3 +20,8 @@ export function describeError(error: unknown): string {
   const cause = error.cause === undefined ? '' : describeError(error.cause);
   return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }
+
+/** Whether a system call that Node made has failed. */
+export function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}

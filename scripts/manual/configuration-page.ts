@@ -4,13 +4,14 @@ const INTRODUCTION = `# Configuration
 
 <!-- Made by "make docs" from hotplug/vif-guard.conf, as vif-guard.conf(5) is. -->
 
-What a guest may do comes from three places. What one says, those below it do not change:
+What a guest may do comes from three places. Lists add up. Any other value is taken from the first place that sets it:
 
 1. the vif's own spec in the domain's config: \`mac=\`, \`ip=\`, \`bridge=\`, \`vlan=\`, \`vifname=\`, \`mtu=\`;
 2. the entry of \`vifguard = [ ... ]\` at the vif's position in the same file, which xl ignores;
 3. \`/etc/xen/vif-guard.conf\`, for what neither of them says.
 
-Addresses and MACs of spec and entry add up; two different \`vlan=\` are an error. A vif that has none in either gets no IP at all.
+So addresses and MACs of spec and entry count together. Two different \`vlan=\` are an error. A vif without any address gets
+no IP at all.
 
 Check before a guest starts, and apply to those that run:
 

@@ -16,11 +16,11 @@ unless its vifguard entry says otherwise. xl ignores the setting vifguard; its e
 by position. vif-guard.conf(5) has their keys, and the defaults.
 
 vlan= of the spec puts the port in a VLAN of a bridge that filters them ("ip link set xenbr0 type bridge
-vlan_filtering 1"): one VLAN, without tags. A guest that needs several gets a vif for each. xl passes it on from
-Xen 4.19 on; for an older one it is read from the domain's config, or from the vifguard entry.
+vlan_filtering 1"): one VLAN, without tags. A guest that needs several gets a vif for each. xl before 4.19 ignores vlan=;
+vifguard then reads it from the domain's config, from the spec or the vifguard entry.
 
-A vif that comes later has its keys as separate arguments; of several in one, xl takes the first and drops the
-others, script= among them, without a word:
+For a vif that is attached later, each key is an argument of its own; of several in one, xl takes the first and
+silently drops the others, script= among them:
 
   xl network-attach web1 mac=00:16:3e:38:b4:ad bridge=xenbr0 script=vif-guard 'ip=192.0.2.44'
 
@@ -28,19 +28,19 @@ When that is refused, xl keeps the vif, closed, and the guest's next reboot woul
 and "xl network-detach" takes it away.
 
 In a driver domain, where "xl devd" runs the script, the guests' names cannot be read: vifguard entries have no effect
-there, and the defaults of its own vif-guard.conf hold. xl in dom0 does not hear of what is refused there: "xl create"
-and "xl network-attach" succeed, the port is closed, and the reason is what "vifguard check" says there.
+there, and the defaults of its own vif-guard.conf hold. xl in dom0 does not learn what is refused there: "xl create"
+and "xl network-attach" succeed, the port is closed, and "vifguard check" there tells the reason.
 
 A port goes up last: filters come first, then the bridge. When anything fails, the port stays down and on
 no bridge, "xl create" fails, and the reason is in xenstore (hotplug-error), which xl prints. It exits
 with 1 then, and else with 0.
 
-While "vifguard watch" runs, as vifguard.service, vif-guard hands it the event, which spares it the start of
-a program, and ends with its verdict. When the watch does not run, or dies, or says nothing for 5 s, and
-is then killed, vif-guard does the work itself, with the same result.
+While "vifguard watch" runs, as vifguard.service, vif-guard hands it the event, which saves the start of
+a program, and ends with the exit status that it answers. When the watch does not run, or dies, or says nothing
+for 5 s (it is then killed), vif-guard does the work itself, with the same result.
 
-Below the vif's backend path in xenstore stands the policy that the port is held to, for other tools to read. Lists are
-words between blanks. What is not there, the guest has none of.
+The policy that the port is held to is in xenstore, below the vif's backend path, for other tools to read. Lists are
+words separated by blanks. A key that is absent means that the guest has none of it.
 
 Xenstore:
   hotplug-status                     connected, or error

@@ -7,11 +7,11 @@ export interface GuardedPort {
   readonly index: number | undefined;
   /** Whether the policy limits what the port's frames may do in dom0: known without decoding it. */
   readonly restricted: boolean;
-  /** Asked for only when the port's own rules are written. */
+  /** Called only when the port's own rules are written. */
   readonly policy: () => GuardPolicy;
 }
 
-/** Guarded ports by name, as in a Map; what asks for one port should not go through all of them. */
+/** Guarded ports by name, as in a Map. There may be thousands: look one up rather than iterate. */
 export interface GuardedPorts extends Iterable<readonly [string, GuardedPort]> {
   has(port: string): boolean;
   get(port: string): GuardedPort | undefined;
@@ -27,11 +27,11 @@ export interface GuardedHost {
   readonly isEmpty: boolean;
   /** The names of the ports that are restricted, and perhaps of some that have gone. */
   readonly restricted: () => Iterable<string>;
-  /** Ports that are no guest's, and yet no uplink. */
+  /** Ports that belong to no guest and are not trusted as an uplink either. */
   readonly untrustedPorts: readonly string[];
 }
 
-/** A port that comes, changes, or goes: the host without it or with what it was, and the host then. */
+/** A port that is added, changed or removed: the host before, and the host after. */
 export interface PortChange {
   readonly port: string;
   readonly before: GuardedHost;
@@ -62,13 +62,13 @@ export interface Backend {
   /** Whether bridges with guarded ports have to call ip6tables (br_netfilter). */
   readonly bridgeNetfilter: boolean;
   /**
-   * Makes the filter right for one port that comes, changes or goes: that port's part at once or not
-   * at all. Where the kernel does not hold what was left there, everything is written anew.
+   * Updates the filter for one port that is added, changed or removed, and that port's part atomically. Where the
+   * kernel does not hold what we left there, everything is written anew.
    */
   applyPort(change: PortChange): Promise<void>;
   /**
-   * Writes everything for a host anew, whatever the kernel holds: other ports, which the caller has
-   * closed, have no rules any more.
+   * Writes everything for a host anew, whatever the kernel holds. Ports that are not the host's, which the caller
+   * has closed, lose their rules.
    *
    * @param directory see PortChange.
    */

@@ -1,7 +1,7 @@
 /**
- * The device group (ip(8)) of guarded ports, which they keep whatever becomes of them. The packet filter drops IP
- * packets that a device of it hands to dom0 itself: bridged frames never come by their port, so this port has lost
- * its bridge, and with it all rules for bridged frames. nftables tells guarded ports by it, and drops bridged frames
- * of those that no rules of their own judge.
+ * The device group (ip(8)) of guarded ports, which a port keeps when it loses its name or its bridge. The packet
+ * filter drops IP packets that enter dom0's own stack by a device of this group: bridged frames enter it by the
+ * bridge, so the port is off its bridge, and the rules for bridged frames do not apply. nftables also drops bridged
+ * frames of a port in this group that no rules of the port's own judge.
  */
 export const GUEST_GROUP = 0x7666;

@@ -14,7 +14,7 @@ export class RefusedRulesError extends FilterToolError {
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 /** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
 const TIMEOUT_MS = 12_000;
-/** For all ports of a host at once, where no event waits: ebtables takes 25 s for a thousand. */
+/** For all ports of a host at once, outside of an event: ebtables takes 25 s for a thousand. */
 export const PATIENT_MS = 300_000;
 
 export interface Tool {
@@ -22,7 +22,7 @@ export interface Tool {
   readonly args: readonly string[];
   readonly input?: string | undefined;
   readonly timeoutMs?: number | undefined;
-  /** Whether most events run it: then a resident process keeps one ready. */
+  /** Whether most events run it: a resident process then keeps one started. */
   readonly recurs?: boolean;
   /** The Debian package that has it. */
   readonly debianPackage: string;
@@ -80,12 +80,12 @@ function start({ program, args }: Tool): Running {
 /** Programs that wait for their input, by command line; undefined in a process that ends with its event. */
 let spares: Map<string, Running> | undefined;
 
-/** When to start the next, in milliseconds: once the event that has used the last is over. */
+/** Delay before the next spare is started, in milliseconds, so that the event that took the last is over. */
 const SPARE_DELAY_MS = 100;
 
 /**
- * Has programs that recur started once more, to wait for their input: a resident process finds them
- * ready, where starting one takes as long as its work. They read the kernel's tables once they have input.
+ * From now on keeps a spare of each recurring program started, waiting for input: starting one takes as long as
+ * its work. The programs read the kernel's tables only after they have read their input.
  */
 export function keepSpares(): void {
   spares ??= new Map();

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { quote } from '../address/quote.ts';
-import { describeError, InputError } from '../errors.ts';
+import { describeError, InputError, isSystemError } from '../errors.ts';
 import { type CapturedFrame, CaptureError } from './captured-frame.ts';
 import { OctetStream } from './octet-stream.ts';
 import { PCAP_MAGIC, readPcap } from './pcap.ts';
@@ -31,8 +31,4 @@ export async function* readCapture(chunks: AsyncIterable<Uint8Array>): AsyncGene
   if (order !== undefined) yield* readPcap(stream, order);
   else if (magic === PCAPNG_MAGIC) yield* readPcapng(stream);
   else throw new CaptureError('is no pcap or pcapng file; write one with "tcpdump -i vif1.0 -Q in -w FILE"');
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
 }

@@ -43,7 +43,7 @@ export function disable({ write }: WriteOption, stdout: Terminal): ExitCode {
   return exitCodeOf(true);
 }
 
-/** Prints the lines that come and go, as `FILE:LINE: + TEXT`; writes them when told to. */
+/** Prints added and removed lines, as `FILE:LINE: + TEXT`; writes the change with --write. */
 function change(
   edit: (file: string, text: string) => XlConfChange,
   write: boolean,

@@ -14,10 +14,7 @@ export async function doctor({ json }: { json: boolean }, stdout: Terminal): Pro
 }
 
 /** `fail  xenstored: no way to xenstored` and, below, what to do. */
-export function formatDiagnosis(
-  { subject, severity, message, remedy }: Diagnosis,
-  terminal: Terminal,
-): string {
+function formatDiagnosis({ subject, severity, message, remedy }: Diagnosis, terminal: Terminal): string {
   const label = terminal.paint(COLOURS[severity], severity.padEnd(4));
   const line = `${label}  ${printable(`${subject}: ${message}`)}`;
   return remedy === undefined ? line : `${line}\n      -> ${printable(remedy)}`;

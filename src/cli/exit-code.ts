@@ -8,7 +8,7 @@ export const EXIT_CODES = {
 
 export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES][0];
 
-/** 0, or 1 when there is something to say. */
+/** 0 when all is well, else 1. */
 export function exitCodeOf(isWell: boolean): ExitCode {
   return isWell ? EXIT_CODES.ok[0] : EXIT_CODES.findings[0];
 }

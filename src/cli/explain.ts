@@ -68,12 +68,12 @@ async function readEnds(words: readonly string[], options: ExplainOptions) {
   const subject =
     config === undefined ? await running(name ?? '') : configuredEnd(config, parseHandle(options.vif));
   const other = from ?? to;
-  const isGuest = other !== undefined && other !== 'dom0' && from !== 'uplink';
+  const isGuest = other !== undefined && other !== 'dom0' && other !== 'uplink';
   const end = isGuest ? await running(other) : undefined;
   if (end !== undefined) requireOneBridge(subject, end);
   const ends: Ends =
     from === undefined
-      ? { sender: subject, receiver: end ?? (to === undefined ? 'bridge' : 'dom0') }
+      ? { sender: subject, receiver: end ?? (to === 'dom0' ? 'dom0' : 'bridge') }
       : { sender: end ?? (from === 'uplink' ? 'uplink' : 'dom0'), receiver: subject };
   const { backend } = settled === undefined ? loadHostConfig() : await settled;
   return { ends, frameWords: (config === undefined ? rest : words).join(' '), backend };
@@ -84,7 +84,7 @@ function parseHandle(text: string): number {
   throw new InputError(`--vif ${quote(text)} is not a vif's number; 0 is the first`);
 }
 
-/** Stands for the MAC of whoever is no guest. */
+/** The MAC of an end that is no guest. */
 const NEIGHBOR_MAC = '02:00:00:00:00:01';
 
 function framesOf(
@@ -100,7 +100,7 @@ function framesOf(
   return [{ octets, length: octets.length }];
 }
 
-/** @param sources of a frame, by what they are called. @throws InputError */
+/** @param sources of frames by name, undefined for those not given. @throws InputError */
 function requireOne(sources: Readonly<Record<string, string | undefined>>): void {
   const given = Object.keys(sources).filter((name) => sources[name] !== undefined);
   if (given.length === 1) return;

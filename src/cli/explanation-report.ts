@@ -7,12 +7,12 @@ export interface Report {
   end(): void;
 }
 
-/** One object a line, as a file may hold any number of frames. */
+/** One object per line, as a file may hold any number of frames. */
 export function jsonReport(stdout: Terminal): Report {
   return { frame: (explanation) => stdout.print(JSON.stringify(explanation)), end: () => undefined };
 }
 
-/** One frame in full; of a file, a line for each, and below the first of each reason in full. */
+/** A single frame in full; for a file a line for each frame, and at the end the first of each reason in full. */
 export function textReport(stdout: Terminal, isFile: boolean): Report {
   if (!isFile) {
     return { frame: (explanation) => stdout.print(inFull(explanation, stdout)), end: () => undefined };

@@ -16,7 +16,7 @@ export interface Ends {
   readonly receiver: GuestEnd | 'dom0' | 'bridge';
 }
 
-/** What `vifguard explain --json` prints for each frame: keys only ever come. */
+/** What `vifguard explain --json` prints for each frame. Keys may be added, never renamed or removed. */
 export interface Explanation {
   /** Its place among the frames, from 1. */
   readonly number: number;
@@ -58,7 +58,7 @@ export function explainer(
     return {
       ...common,
       ...verdictOf(judgement, ends),
-      // Found when it is asked for, as of a file only the first of each reason is.
+      // Found only when asked for: of a file, only the first frame of each reason needs it.
       get changes() {
         return judgement.verdict === 'drop' ? changesFor(ends, way, frame) : [];
       },
@@ -66,7 +66,7 @@ export function explainer(
   };
 }
 
-/** What a capture has cut off is mostly data, which no rule looks at, but lengths have to be right. */
+/** Pads a frame that the capture cut short, mostly in data that no rule reads: its length has to be right. */
 function whole(octets: Uint8Array, length: number): Uint8Array {
   if (octets.length >= length) return octets;
   const padded = new Uint8Array(Math.min(length, LARGEST_CAPTURE));

@@ -39,9 +39,10 @@ export function findGuardedPort(text: string, state: HostState): { report: PortR
 
 /** Those of a domain, or of `DOMAIN/HANDLE`; a domain's name may itself hold a slash. */
 function matching(vifs: readonly PortReport[], key: 'domain' | 'domid', text: string): readonly PortReport[] {
-  const ofDomain = vifs.filter((vif) => String(vif[key]) === text);
+  const known = vifs.filter((vif) => vif[key] !== null);
+  const ofDomain = known.filter((vif) => String(vif[key]) === text);
   if (ofDomain.length > 0) return ofDomain;
-  return vifs.filter((vif) => `${vif[key]}/${vif.handle}` === text);
+  return known.filter((vif) => `${vif[key]}/${vif.handle}` === text);
 }
 
 function notFound(text: string, ports: readonly PortReport[]): string {

@@ -6,7 +6,7 @@ export function formatFinding({ subject, problem, remedy }: Finding, terminal: T
   return `${terminal.paint('red', printable(subject))}: ${printable(problem)}; ${printable(remedy)}`;
 }
 
-/** Says that what was read may be half of something. */
+/** Warns that an unfinished event may show as drift. */
 export function printBusy(busy: string | undefined, stderr: Terminal): void {
   if (busy === undefined) return;
   stderr.print(

@@ -23,7 +23,7 @@ export interface GuestEnd {
   readonly texts: PolicyTexts;
   /** Undefined while it is not known. */
   readonly bridge?: string;
-  /** What else there is to say of it. */
+  /** A remark for stderr. */
   readonly note?: string;
 }
 
@@ -46,10 +46,10 @@ export function runningEnd(text: string, state: HostState): GuestEnd {
   };
 }
 
-/** Stands for the MAC that libxl makes up for a vif without one. */
+/** In place of the random MAC that libxl gives a vif without one. */
 const MADE_UP_MAC = parseMac('00:16:3e:00:00:00');
 
-/** A vif of a domain's config, whose guest need not be there. @throws ConfigError */
+/** A vif of a domain's config, whose guest need not run. @throws ConfigError */
 export function configuredEnd(file: string, handle: number): GuestEnd {
   const text = readConfigText(file);
   if (text === undefined) throw new ConfigError({ file, problem: 'there is no such file' });

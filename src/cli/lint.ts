@@ -1,8 +1,13 @@
 import { basename } from 'node:path';
 import { ConfigError } from '../config/config-error.ts';
 import { readConfigText } from '../config/config-file.ts';
-import { DEFAULT_HOST_CONFIG, HOST_CONFIG_PATH, loadHostConfig } from '../config/host-config.ts';
-import { type Finding, lintDomainConfig, lintHostConfig } from '../config/lint.ts';
+import {
+  DEFAULT_HOST_CONFIG,
+  HOST_CONFIG_PATH,
+  hostConfigFile,
+  loadHostConfig,
+} from '../config/host-config.ts';
+import { type LintFinding, lintDomainConfig, lintFindingOf, lintHostConfig } from '../config/lint.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
 import { plural, printable, type Terminal } from './terminal.ts';
 
@@ -12,7 +17,7 @@ import { plural, printable, type Terminal } from './terminal.ts';
  */
 export function lint(files: readonly string[], stdout: Terminal): ExitCode {
   const findings = files.flatMap(lintFile);
-  for (const finding of findings) stdout.print(formatFinding(finding, stdout));
+  for (const finding of findings) stdout.print(formatLintFinding(finding, stdout));
   const errors = findings.filter(({ severity }) => severity === 'error').length;
   const counts = [
     plural(files.length, 'file'),
@@ -23,7 +28,7 @@ export function lint(files: readonly string[], stdout: Terminal): ExitCode {
   return exitCodeOf(errors === 0);
 }
 
-function lintFile(file: string): Finding[] {
+function lintFile(file: string): LintFinding[] {
   try {
     const text = readConfigText(file);
     if (text === undefined) throw new ConfigError({ file, problem: 'there is no such file' });
@@ -31,15 +36,15 @@ function lintFile(file: string): Finding[] {
     return lintDomainConfig({ file, text, defaults: hostDefaults() });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return [findingOf(error)];
+    return [lintFindingOf(error)];
   }
 }
 
 function isHostConfig(file: string): boolean {
-  return basename(file) === basename(HOST_CONFIG_PATH) || file === process.env.VIFGUARD_CONF;
+  return basename(file) === basename(HOST_CONFIG_PATH) || file === hostConfigFile();
 }
 
-/** A host config that is bad is not what is being linted here. */
+/** The defaults, even when the host config is bad: it is not the file being checked. */
 function hostDefaults() {
   try {
     return loadHostConfig().defaults;
@@ -49,12 +54,8 @@ function hostDefaults() {
   }
 }
 
-function findingOf({ file, at = { line: 1, column: 1 }, problem, advice }: ConfigError): Finding {
-  return { file, ...at, severity: 'error', message: problem, ...(advice === undefined ? {} : { advice }) };
-}
-
-function formatFinding(
-  { file, line, column, severity, message, advice }: Finding,
+function formatLintFinding(
+  { file, line, column, severity, message, advice }: LintFinding,
   terminal: Terminal,
 ): string {
   const label = terminal.paint(severity === 'error' ? 'red' : 'yellow', severity);

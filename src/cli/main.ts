@@ -2,13 +2,13 @@ import { EXIT_CODES } from './exit-code.ts';
 import { run } from './program.ts';
 import { openTerminal } from './terminal.ts';
 
-/** Whoever reads our output may stop early, as `head` does; a file may have no more room. */
+/** The reader of our output may stop early, as `head` does; a disk may be full. */
 process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
   if (code === 'EPIPE') process.exit();
   console.error(`vifguard: what there is to say cannot be written: ${message}`);
   process.exit(EXIT_CODES.findings[0]);
 });
-/** There is nobody to tell; the exit code is said all the same. */
+/** Nobody would read about it; the exit code still tells. */
 process.stderr.on('error', () => {});
 
 const terminals = { stdout: openTerminal(process.stdout), stderr: openTerminal(process.stderr) };

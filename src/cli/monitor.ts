@@ -27,8 +27,6 @@ export async function monitor(
   const report = json ? jsonReport(stdout) : textReport(stdout);
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
-  // Who reads it has gone.
-  process.stdout.once('error', () => ending.abort());
   await monitorHost({
     directory,
     isWanted: (port, record, way) =>

@@ -24,14 +24,14 @@ import { guestLabel } from './status.ts';
 import { renderTable } from './table.ts';
 import { printable, type Terminal } from './terminal.ts';
 
-/** Something of the bridge's, in bridge(8)'s words. */
+/** A setting of the bridge port, in bridge(8)'s words. */
 interface Comparison {
   readonly name: string;
   readonly is: string;
   readonly should: string;
 }
 
-/** What `vifguard show --json` prints: keys only ever come. */
+/** What `vifguard show --json` prints. Keys may be added, never renamed or removed. */
 export interface PortDetails extends PortReport {
   readonly policy: PolicyJson;
   readonly settings: readonly Comparison[];

@@ -20,7 +20,7 @@ export async function status({ json }: { json: boolean }, { stdout, stderr }: Te
   const { state, busy } = await readSettledState();
   const { ports, findings } = inspect(state);
   if (json) {
-    stdout.print(JSON.stringify({ ports, findings }, undefined, 2));
+    stdout.print(JSON.stringify({ ports, findings, busy: busy ?? null }, undefined, 2));
     return exitCodeOf(true);
   }
   stdout.print(ports.length === 0 ? 'no guest port is on a bridge' : statusTable(ports, stdout));
@@ -44,7 +44,7 @@ function statusTable(ports: readonly PortReport[], terminal: Terminal): string {
 }
 
 /** The cells of a row; lists have one item on a line. */
-export function statusRow(report: PortReport, terminal: Terminal): string[] {
+function statusRow(report: PortReport, terminal: Terminal): string[] {
   const { bridge, port, mac, addresses, mode, vlan, state, drops } = report;
   const counts = Object.entries(drops).sort(([, a], [, b]) => b - a);
   return [

@@ -1,5 +1,5 @@
 /** SGR parameters (ECMA-48 section 8.3.117). */
-const SGR = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
+const SGR = { bold: 1, red: 31, green: 32, yellow: 33 } as const;
 
 export type Style = keyof typeof SGR;
 

@@ -7,7 +7,7 @@ import { printable } from './terminal.ts';
 export async function watch({ stdout }: Terminals): Promise<ExitCode> {
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
-  // A full disk is no reason to end, and to whoever has gone nothing is said: what is under way comes to its end.
+  // A full disk is no reason to end. When the reader is gone (EPIPE), the watch ends in order.
   process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
     if (code === 'EPIPE') ending.abort();
   });

@@ -13,7 +13,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
     .sort((a, b) => a.distance - b.distance)[0]?.candidate;
 }
 
-/** Levenshtein distance; a word much longer than the other is not measured, only called far. */
+/** Levenshtein distance; words of very different lengths are not measured, and count as far apart. */
 function editDistance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 2) return Number.POSITIVE_INFINITY;
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -68,7 +68,7 @@ function readOwn(file: string): XlConfig | undefined {
   return text === undefined ? undefined : parseXlcfg(file, text);
 }
 
-/** A file that is called otherwise: what cannot be read as a config is some other domain's trouble. */
+/** A file with another name: if it is no config, that is another domain's problem. */
 function readForeign(file: string, name: string): XlConfig | undefined {
   try {
     const text = readConfigText(file);
@@ -79,7 +79,7 @@ function readForeign(file: string, name: string): XlConfig | undefined {
   }
 }
 
-/** Without escapes and `+=` a value stands in the file as it is: most files need no parsing. */
+/** Without escapes and `+=`, the file contains the value literally: most files need no parsing. */
 function mayName(text: string, name: string): boolean {
   return text.includes(bytesOf(name)) || text.includes('\\') || text.includes('+=');
 }

@@ -1,5 +1,6 @@
-import { parseBridgeName } from '../address/interface-name.ts';
+import { parseBridgeName, parseInterfaceName } from '../address/interface-name.ts';
 import { parseMac } from '../address/mac.ts';
+import { parseMtu } from '../address/mtu.ts';
 import { quote } from '../address/quote.ts';
 import { InputError } from '../errors.ts';
 import { parseAddressSet } from '../policy/guest-address.ts';
@@ -18,11 +19,12 @@ import {
 } from './directives.ts';
 import { applySetting, DEFAULT_HOST_CONFIG, type PolicyDefaults } from './host-config.ts';
 import { findField, type SpecField, splitSpec, splitWords } from './vif-spec.ts';
+import { isVifGuard } from './xl-conf.ts';
 import { parseXlcfg, positionIn, type XlConfig, type XlString } from './xlcfg-parser.ts';
 
-export interface Finding extends Position {
+export interface LintFinding extends Position {
   readonly file: string;
-  /** An error keeps a vif from coming up; a warning is something that is hardly meant. */
+  /** An error keeps a vif from coming up; a warning is something that is probably not meant. */
   readonly severity: 'error' | 'warning';
   readonly message: string;
   /** What to do, where the message does not say so. */
@@ -37,7 +39,7 @@ export interface DomainText {
 }
 
 /** What is wrong with a host config; each error stops every vif of the host. */
-export function lintHostConfig(file: string, text: string): Finding[] {
+export function lintHostConfig(file: string, text: string): LintFinding[] {
   const { value: config, findings } = collect(() => parseXlcfg(file, text));
   if (config === undefined) return findings;
   const bad = [...config.settings.values()].flatMap(
@@ -47,7 +49,7 @@ export function lintHostConfig(file: string, text: string): Finding[] {
 }
 
 /** What is wrong with a domain's config, in the order of the file. */
-export function lintDomainConfig({ file, text, defaults }: DomainText): Finding[] {
+export function lintDomainConfig({ file, text, defaults }: DomainText): LintFinding[] {
   const { value: config, findings } = collect(() => parseXlcfg(file, text));
   if (config === undefined) return findings;
   return inOrder([
@@ -61,43 +63,52 @@ export function lintDomainConfig({ file, text, defaults }: DomainText): Finding[
   ]);
 }
 
-function inOrder(findings: readonly Finding[]): Finding[] {
+function inOrder(findings: readonly LintFinding[]): LintFinding[] {
   return [...findings].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 /** Runs a reader, and makes a finding of its ConfigError. */
-function collect<Value>(read: () => Value): { value?: Value; findings: Finding[] } {
+function collect<Value>(read: () => Value): { value?: Value; findings: LintFinding[] } {
   try {
     return { value: read(), findings: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const { file, at = { line: 1, column: 1 }, problem, advice } = error;
-    return { findings: [{ file, ...at, severity: 'error', message: problem, ...(advice && { advice }) }] };
+    return { findings: [lintFindingOf(error)] };
   }
 }
 
-/** xl takes the last without a word. */
-function lintRepeated({ file, replaced }: XlConfig): Finding[] {
+/** An error as a finding; one without a place in its file counts as its first line. */
+export function lintFindingOf({
+  file,
+  at = { line: 1, column: 1 },
+  problem,
+  advice,
+}: ConfigError): LintFinding {
+  return { file, ...at, severity: 'error', message: problem, ...(advice === undefined ? {} : { advice }) };
+}
+
+/** xl silently takes the last. */
+function lintRepeated({ file, replaced }: XlConfig): LintFinding[] {
   return replaced.map(({ name, at, by }) =>
     warning(file, at, `setting "${name}" has no effect: line ${by.line} sets it again`, 'keep one of them'),
   );
 }
 
-function lintShapes(config: XlConfig): Finding[] {
+function lintShapes(config: XlConfig): LintFinding[] {
   const vif = config.settings.get('vif');
   if (vif?.value.kind !== 'string') return nearMisses(config);
   const message = 'vif is a single value, which xl takes for no vif at all';
   return [...nearMisses(config), warning(config.file, vif.value.at, message, "write vif = [ '...' ]")];
 }
 
-/** xl ignores settings it does not know, so a misspelt `vifguard` would be silence. */
-function nearMisses({ file, settings }: XlConfig): Finding[] {
+/** xl ignores unknown settings, so nobody else reports a misspelt `vifguard`. */
+function nearMisses({ file, settings }: XlConfig): LintFinding[] {
   return [...settings.values()]
     .filter(({ name }) => name !== 'vifguard' && nearest(name, ['vifguard']) !== undefined)
     .map(({ name, at }) => warning(file, at, `setting "${name}" has no effect`, 'did you mean "vifguard"?'));
 }
 
-function lintLegacy(config: XlConfig): Finding[] {
+function lintLegacy(config: XlConfig): LintFinding[] {
   const { findings } = collect(() => legacyAddresses(config));
   if (findings.length > 0) return findings;
   const homeless = stringItems(config, 'vif').length === 0;
@@ -106,7 +117,7 @@ function lintLegacy(config: XlConfig): Finding[] {
   return legacyLines(config).map(({ at }) => warning(config.file, at, message, advice));
 }
 
-function lintEntries(config: XlConfig): Finding[] {
+function lintEntries(config: XlConfig): LintFinding[] {
   const { value: entries = [], findings } = collect(() => guardEntries(config));
   const vifs = stringItems(config, 'vif').length;
   const surplus = entries.slice(vifs).map(({ at }, index) => {
@@ -117,7 +128,7 @@ function lintEntries(config: XlConfig): Finding[] {
   return [...findings, ...bad, ...surplus];
 }
 
-function lintSpec(file: string, spec: XlString): Finding[] {
+function lintSpec(file: string, spec: XlString): LintFinding[] {
   return splitSpec(spec.text).flatMap((field) => {
     const at = positionIn(spec, field.offset);
     return [...lintSpecValue(file, at, field), ...lintScript(file, at, field)];
@@ -129,9 +140,11 @@ const SPEC_READERS: Readonly<Record<string, (value: string) => unknown>> = {
   ip: (value) => parseAddressSet(splitWords(value)),
   bridge: parseBridgeName,
   vlan: (value) => value === '' || parseVlan(value),
+  vifname: (value) => value === '' || parseInterfaceName(value),
+  mtu: (value) => value === '' || parseMtu(value),
 };
 
-function lintSpecValue(file: string, at: Position, { key, value }: SpecField): Finding[] {
+function lintSpecValue(file: string, at: Position, { key, value }: SpecField): LintFinding[] {
   const read = Object.hasOwn(SPEC_READERS, key) ? SPEC_READERS[key] : undefined;
   try {
     if (value !== undefined) read?.(value);
@@ -142,8 +155,8 @@ function lintSpecValue(file: string, at: Position, { key, value }: SpecField): F
   }
 }
 
-function lintScript(file: string, at: Position, { key, value }: SpecField): Finding[] {
-  if (key !== 'script' || value === undefined || /(^|\/)vif-guard$/.test(value)) return [];
+function lintScript(file: string, at: Position, { key, value }: SpecField): LintFinding[] {
+  if (key !== 'script' || value === undefined || isVifGuard(value)) return [];
   const message = `script=${quote(value)} is not vif-guard: this vif comes up unguarded`;
   return [
     warning(
@@ -156,7 +169,7 @@ function lintScript(file: string, at: Position, { key, value }: SpecField): Find
 }
 
 /** Where spec and entry are right by themselves, and differ. */
-function lintVlans(config: XlConfig): Finding[] {
+function lintVlans(config: XlConfig): LintFinding[] {
   const entries = collect(() => guardEntries(config)).value ?? [];
   return stringItems(config, 'vif').flatMap((spec, index) => {
     const alone = [
@@ -168,7 +181,7 @@ function lintVlans(config: XlConfig): Finding[] {
   });
 }
 
-function lintAddressless(config: XlConfig, defaults: PolicyDefaults): Finding[] {
+function lintAddressless(config: XlConfig, defaults: PolicyDefaults): LintFinding[] {
   const entries = collect(() => guardEntries(config)).value ?? [];
   const legacy = legacyLines(config).length > 0;
   return stringItems(config, 'vif').flatMap((spec, index) => {
@@ -186,6 +199,6 @@ function lintAddressless(config: XlConfig, defaults: PolicyDefaults): Finding[] 
   });
 }
 
-function warning(file: string, { line, column }: Position, message: string, advice: string): Finding {
+function warning(file: string, { line, column }: Position, message: string, advice: string): LintFinding {
   return { file, line, column, severity: 'warning', message, advice };
 }

@@ -8,7 +8,7 @@ import { positionIn, type XlConfig, type XlString } from './xlcfg-parser.ts';
 export interface KeyChange {
   readonly key: string;
   readonly value: string;
-  /** Whether the value comes to what the key has, rather than in its place. */
+  /** Whether the value is added to the key's present value; otherwise it replaces it. */
   readonly adds: boolean;
 }
 
@@ -97,7 +97,7 @@ function overruledBy({ key }: KeyChange, { host }: PolicyTexts): string | undefi
   return setting && placeText(host.file, setting.at);
 }
 
-/** A vif that stands in no config: of it there are only xenstore and the host's defaults. */
+/** For a vif that is in no config, only xenstore and the host's defaults can change. */
 function editWithoutDomain(change: KeyChange, texts: PolicyTexts): Edit {
   const { host, backendPath } = texts;
   const { key, value } = change;

@@ -18,7 +18,7 @@ export interface DefaultScript {
   readonly at: Position | undefined;
 }
 
-/** A line that comes or goes: its number, from 1, in the text that has it. */
+/** An added or removed line; its number, from 1, is that in the text that has it. */
 export interface LineChange {
   readonly sign: '+' | '-';
   readonly line: number;
@@ -46,8 +46,8 @@ export function isVifGuard(script: string): boolean {
 }
 
 /**
- * Makes vif-guard the default by one line more. It stands below the assignment that counts so far, which
- * it overrules, else below the one in a comment, else at the end: no other line changes.
+ * Makes vif-guard the default by adding one line: below the assignment in force, which it overrules, else below
+ * the one in a comment, else at the end. No other line changes.
  *
  * @throws ConfigError
  */
@@ -59,7 +59,7 @@ export function enableVifGuard(file: string, text: string): XlConfChange {
   const beside = before.at?.line ?? commentedLine(file, text) ?? end;
   const withLine = (place: number) =>
     [...lines.slice(0, place), ASSIGNMENT, ...lines.slice(place)].join('\n');
-  // Beside is no good where the line lies within a list.
+  // A line within a list is no place for it.
   const place = isEnabled(file, withLine(beside)) ? beside : end;
   const enabled = withLine(place);
   return {
@@ -111,7 +111,7 @@ function isAssignmentAlone(file: string, line: string): boolean {
   });
 }
 
-/** What is no config is not what we look for. */
+/** The answer is no for a text that is no config. */
 function tolerant(question: () => boolean): boolean {
   try {
     return question();

@@ -15,8 +15,8 @@ interface Move {
 }
 
 /**
- * Moves all ports to another backend. Its rules come before the old ones go, so that every frame meets
- * one set or both; wherever it ends in between, finishMove ends it. The caller holds the lock.
+ * Moves all ports to another backend. The new rules are installed before the old ones are removed, so that every
+ * frame meets one set or both; if it is cut short, finishMove completes it. The caller holds the lock.
  *
  * @returns what it did, in words.
  * @throws VifguardError when the kernel or its tools refuse the new rules: the old ones are in charge then.
@@ -34,7 +34,7 @@ export async function moveBackend(
     if (next.bridgeNetfilter) await callIp6tables(rtnetlink, moving);
     await next.applyHost(guardedHost(moving, config.untrustedPorts), directory);
   } catch (error) {
-    // What made it fail may make this fail, too: the old rules guard all the same.
+    // This may fail for the same cause; the old rules still guard.
     await Promise.allSettled([next.removeAll(directory)]);
     if (next.bridgeNetfilter) await releaseBridges(rtnetlink, before.bridges);
     writeRegistry(directory, before);

@@ -7,8 +7,9 @@ const SYSCTLS = '/proc/sys/net/bridge';
 const CALL_IP6TABLES = join(SYSCTLS, 'bridge-nf-call-ip6tables');
 
 /**
- * Makes sure that bridges can call ip6tables; false when they could already. Loading br_netfilter
- * makes every bridge call all tables; we want that of our bridges only, so that is put back.
+ * Makes sure that bridges can call ip6tables; false when they already could. Loading br_netfilter makes every
+ * bridge call all tables; we want that for our bridges only, so it is switched off again, in the network
+ * namespace that we are in.
  *
  * @throws VifguardError when it cannot be loaded.
  */

@@ -7,8 +7,8 @@ import type { BackendName } from '../backends/names.ts';
 import { readConfigText } from '../config/config-file.ts';
 import {
   DEFAULT_HOST_CONFIG,
-  HOST_CONFIG_PATH,
   type HostConfig,
+  hostConfigFile,
   loadHostConfig,
 } from '../config/host-config.ts';
 import { defaultScript, XL_CONF } from '../config/xl-conf.ts';
@@ -97,7 +97,7 @@ const SAMPLE: GuardPolicy = {
   virtualRouters: [],
 };
 
-/** Looking for drift loads the sample's rules into a network namespace that ends with the tool. */
+/** Checking for drift loads the sample's rules into a temporary network namespace. */
 async function tryRules(backend: BackendName): Promise<Outcome> {
   const bridges = new Set(['xenbr0']);
   const host = {
@@ -176,7 +176,7 @@ function readDefaultScript(): HostFacts['defaultScript'] {
 
 function configPaths(config: HostFacts['config']): readonly string[] {
   const { domainConfigs }: HostConfig = 'value' in config ? config.value : DEFAULT_HOST_CONFIG;
-  return [process.env.VIFGUARD_CONF || HOST_CONFIG_PATH, XL_CONF, stateDirectory(), ...domainConfigs];
+  return [hostConfigFile(), XL_CONF, stateDirectory(), ...domainConfigs];
 }
 
 function readFileFacts(path: string): FileFacts {

@@ -1,3 +1,4 @@
+import { GUEST_GROUP } from '../backends/guest-group.ts';
 import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { isVifGuard } from '../config/xl-conf.ts';
@@ -10,7 +11,7 @@ export type Severity = 'ok' | 'warn' | 'fail';
 /** What the doctor found about one thing. */
 export interface Diagnosis {
   readonly subject: string;
-  /** fail: guests cannot be guarded, or are not. warn: probably not meant so. */
+  /** fail: guests cannot be guarded, or are not. warn: probably not what was meant. */
   readonly severity: Severity;
   readonly message: string;
   /** What to do; present unless all is well. */
@@ -155,15 +156,16 @@ function diagnoseBridges(facts: HostFacts): Diagnosis[] {
   return bridges.map((bridge) => {
     const ports = links.filter(({ master }) => master === bridge.index);
     const uplinks = ports
+      .filter(({ name, group }) => group !== GUEST_GROUP && parseGuestPort(name) === undefined)
       .map(({ name }) => name)
-      .filter((name) => parseGuestPort(name) === undefined && !untrusted.includes(name));
+      .filter((name) => !untrusted.includes(name));
     const said =
       uplinks.length === 0 ? 'no uplink: its guests reach dom0 at most' : `uplink ${uplinks.join(', ')}`;
     return diagnoseForwarding(bridge, facts) ?? ok(`bridge ${bridge.name}`, said);
   });
 }
 
-/** dom0's own firewall may drop what the guards let through; nobody thinks of it who has set up Docker. */
+/** dom0's own firewall, such as Docker's rules, may drop what the guards let through. */
 function diagnoseForwarding(bridge: Link, { backend, forwarding }: HostFacts): Diagnosis | undefined {
   const { name } = bridge;
   const lost = FAMILIES.map((family) => ({

@@ -22,13 +22,13 @@ import { readDomainName } from '../xenstore/vif-record.ts';
 import { hasBridgeNetfilter } from './bridge-netfilter.ts';
 import type { AnnouncedVif, GuardState, HostState } from './inspection.ts';
 
-/** How long to read again while hotplug events change things, in milliseconds; one takes a tenth of that. */
+/** How long to keep reading while hotplug events change things, in milliseconds; an event takes a tenth of that. */
 const PATIENCE_MS = 3_000;
 
 /** For what changes the host: as long as a hotplug event may take. */
 export const LOCK_OPTIONS = { timeoutMs: 30_000 };
 
-/** A host's state, and who was changing it all the while, if somebody was. */
+/** A host's state, and what was changing it during every reading, if anything was. */
 export interface Reading {
   readonly state: HostState;
   readonly busy: string | undefined;
@@ -81,7 +81,7 @@ async function readHolder(): Promise<string | undefined> {
   return await lockHolder(join(stateDirectory(), 'lock'));
 }
 
-/** Tells one registry from the next: whatever is written of it, this file is another one then. */
+/** Every write replaces host.json, so its inode and mtime identify a version of the registry. */
 async function readVersion(): Promise<string> {
   const stats = await stat(hostFile(stateDirectory()), { bigint: true }).catch(() => undefined);
   return `${stats?.ino} ${stats?.mtimeNs}`;
@@ -93,7 +93,7 @@ export type FilterState = Pick<GuardState, 'filtered' | 'drift'>;
 /**
  * Reads the host's state as it is.
  *
- * @param filter for one who knows: to find out is the most work by far.
+ * @param filter the packet filter's state, if the caller knows it; reading it is the most expensive part.
  * @throws VifguardError
  */
 export async function readHostState(
@@ -110,12 +110,12 @@ export async function readHostState(
   return { ...guards, drops, vifs };
 }
 
-/** Of the host's state what has to be known to put it right. @throws VifguardError */
+/** The part of the host's state that a repair needs. @throws VifguardError */
 export async function readGuardState(config: HostConfig): Promise<GuardState> {
   return await readGuards(config, readWholeRegistry());
 }
 
-/** All of its records as well: they may be others by the time somebody asks for them. */
+/** With all records: they may have changed by the time somebody asks for one. */
 function readWholeRegistry(): Registry {
   const registry = readRegistry(stateDirectory());
   return { ...registry, ports: registry.ports.loaded() };

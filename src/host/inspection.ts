@@ -73,7 +73,7 @@ export interface Finding {
  */
 export type PortState = 'guarded' | 'drifted' | 'down' | 'unguarded';
 
-/** One port of a guest. `--json` prints it as it is, so keys only ever come. */
+/** One port of a guest, as `--json` prints it. Keys may be added, never renamed or removed. */
 export interface PortReport {
   readonly port: string;
   readonly bridge: string;

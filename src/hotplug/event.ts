@@ -20,7 +20,7 @@ const ACTIONS = {
   'remove tap': 'detach',
 } as const;
 
-/** The same announcements for the other kind of device, which are not for us to act on. */
+/** xl announces each device twice: vifs are handled at online/offline, taps at add/remove; these are ignored. */
 const IGNORED = ['online tap', 'offline tap', 'add vif', 'remove vif'];
 
 /**

@@ -4,8 +4,8 @@ import type { Means } from './means.ts';
 import { offline } from './offline.ts';
 import { online } from './online.ts';
 
-/** What xl is to get. */
-export interface Verdict {
+/** How the script ends, for xl. */
+export interface EventResult {
   readonly exitCode: number;
   /** For stderr: why it failed. */
   readonly message?: string;
@@ -16,7 +16,7 @@ export async function handle(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
   means: Means,
-): Promise<Verdict> {
+): Promise<EventResult> {
   try {
     const event = parseEvent(argv, env);
     if (event === undefined) return { exitCode: 0 };

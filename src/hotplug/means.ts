@@ -2,7 +2,7 @@ import { openRtnetlink, type Rtnetlink } from '../netlink/rtnetlink.ts';
 import { type Deadline, eventDeadline, processAgeMs } from '../port/deadline.ts';
 import { XenstoreClient } from '../xenstore/client.ts';
 
-/** What an event is handled with. */
+/** The connections that an event is handled with. */
 export interface Means {
   readonly deadline: Deadline;
   /** @throws XenstoreError when xenstored cannot be reached, and what `work` throws. */

@@ -36,7 +36,7 @@ async function leave(store: XenstoreClient, event: HotplugEvent, means: Means): 
   return 0;
 }
 
-/** A record that says nothing usable was refused when the port came, so there is nothing elsewhere. */
+/** A vif with an unusable record was refused at online, so no other namespace holds anything of it. */
 export async function netnsOf(
   store: XenstoreClient,
   { backendPath }: HotplugEvent,
@@ -52,7 +52,7 @@ export async function netnsOf(
 /** Closes the port of an event, in the network namespace that we are in. */
 export async function closePort({ kind, device, backendPath }: HotplugEvent, means: Means): Promise<void> {
   await means.withRtnetlink(async (rtnetlink) => {
-    // Needs no lock, and is what matters most should there be none.
+    // Comes first, as it matters most and needs no lock, which we may not get.
     await closeNamed(rtnetlink, device);
     const config = loadHostConfigLeniently();
     const directory = stateDirectory();

@@ -18,7 +18,7 @@ import { bridgeOfVif, PUBLISHED, policyOfVif } from './vif.ts';
  * A port comes: guarded, on its bridge and up; or, on any failure, down, on no bridge, with nothing of
  * it left and the reason in xenstore.
  *
- * @param checkpoint called before each step of the attach; to run out of time, or to be tested.
+ * @param checkpoint called before each step of the attach: throws when time is up, or in a test.
  * @returns the exit status.
  * @throws what made it fail, once the port is closed.
  */

@@ -2,7 +2,7 @@ import type { HostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import type { HostNumbers, Metrics } from './metrics.ts';
 
-/** Metrics that somebody can read. */
+/** Metrics that are being served or written. */
 export interface Exported {
   readonly metrics: Metrics;
   close(): Promise<void>;
@@ -10,15 +10,15 @@ export interface Exported {
 
 export interface ExportOptions {
   readonly config: HostConfig;
-  /** What to ask when they are asked for. */
+  /** Reads the host when a client asks. */
   readonly read: () => Promise<HostNumbers>;
   /** Prints a line. */
   readonly log: (line: string) => void;
 }
 
 /**
- * Serves and writes metrics as the host config says; undefined when it wants none, and then nothing for it is
- * loaded. Where that cannot be done, it is said: the guards go on, which matter more.
+ * Serves and writes metrics as the host config says; undefined, with nothing loaded, when it wants none. A failure
+ * is only logged: guarding goes on without metrics.
  */
 export async function exportMetrics({ config, read, log }: ExportOptions): Promise<Exported | undefined> {
   const { metricsListen, metricsTextfile } = config;

@@ -7,7 +7,7 @@ import type { HostNumbers, PortDrops } from './metrics.ts';
 
 const NONE: Readonly<Record<PortState, number>> = { guarded: 0, down: 0, drifted: 0, unguarded: 0 };
 
-/** @param isFilterWell whether the packet filter is as it should be: to look takes more than all the rest. */
+/** @param isFilterWell whether the packet filter is as it should be: inspecting it costs more than all the rest. */
 export async function readHostNumbers(config: HostConfig, isFilterWell: boolean): Promise<HostNumbers> {
   const state = await readHostState(config, (registry) => filterState(registry, isFilterWell));
   const { ports } = inspect(state);

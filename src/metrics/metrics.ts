@@ -16,20 +16,20 @@ export interface PortDrops {
   readonly frames: number;
 }
 
-export const PARTS = ['filter', 'port', 'bridge', 'policy'] as const;
+const PARTS = ['filter', 'port', 'bridge', 'policy'] as const;
 /** What was put right: the packet filter, a port, a bridge, or a vif's policy. */
 export type Part = (typeof PARTS)[number];
 
-export const OUTCOMES = ['success', 'failure'] as const;
+const OUTCOMES = ['success', 'failure'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 export const ACTIONS = ['attach', 'detach'] as const;
 export type Action = (typeof ACTIONS)[number];
 
-/** From what an idle host takes to what xl allows. */
+/** From the time on an idle host to the time limit of xl. */
 const BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 40];
 
-/** Numbers are not read more often, whoever asks: with hundreds of ports it takes a second. */
+/** Least time between two readings of the host, however often clients ask: hundreds of ports take a second. */
 const FRESH_MS = 5_000;
 
 /** What `vifguard watch` counts, in Prometheus' text format. */
@@ -72,7 +72,7 @@ export class Metrics {
       labelNames: ['version', 'nodejs'],
       registers: [this.#registry],
     }).set({ version: packageJson.version, nodejs: process.version }, 1);
-    // From the start, so that the first one is a change.
+    // Zero from the start: Prometheus sees the first heal as an increase.
     for (const outcome of OUTCOMES) {
       for (const part of PARTS) this.#heals.inc({ part, outcome }, 0);
       for (const action of ACTIONS) this.#events.zero({ action, outcome });

@@ -8,11 +8,11 @@ import type { Metrics } from './metrics.ts';
 
 const PATH = '/metrics';
 const SOCKET_MODE = 0o660;
-/** Nobody has to be slow, or many. */
+/** Limits against slow clients and against many. */
 const TIMEOUT_MS = 5_000;
 const MOST_CONNECTIONS = 16;
 
-/** Serves metrics until the function that it gives is called. @throws VifguardError when it cannot listen there */
+/** Serves metrics until the returned function is called. @throws VifguardError when it cannot listen there */
 export async function serve(metrics: Metrics, address: MetricsAddress): Promise<() => Promise<void>> {
   const limits = { requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS, keepAliveTimeout: TIMEOUT_MS };
   const server = createServer({ ...limits, connectionsCheckingInterval: TIMEOUT_MS }, listener(metrics));

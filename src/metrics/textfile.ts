@@ -1,13 +1,13 @@
 import { chmod, rename, rm, writeFile } from 'node:fs/promises';
-import { describeError, VifguardError } from '../errors.ts';
+import { describeError, isSystemError, VifguardError } from '../errors.ts';
 import type { Metrics } from './metrics.ts';
 
-/** What Prometheus asks by default is rarer. */
+/** Shorter than Prometheus' default scrape interval. */
 const PERIOD_MS = 15_000;
 
 /**
- * Writes metrics to a file, for node_exporter's textfile collector, until the function that it gives is called;
- * then the file goes, as old numbers would be taken for new ones.
+ * Writes metrics to a file, for node_exporter's textfile collector, until the returned function is called; that
+ * removes the file, as old numbers would be taken for new ones.
  *
  * @param log says once that it cannot be written.
  */
@@ -40,17 +40,13 @@ export function keepTextfile(
   };
 }
 
-/** At once or not at all; the new one has a name that node_exporter does not read. */
+/** Replaces the file atomically; node_exporter does not read a file of the temporary name. */
 async function replace(file: string, text: string): Promise<void> {
   const next = `${file}.new`;
   await rm(next, { force: true });
-  // Whoever else may write there puts no link in its place.
+  // `wx` follows no link that somebody else may have put there.
   await writeFile(next, text, { flag: 'wx' });
-  // For node_exporter, whatever the umask is.
+  // Readable for node_exporter, whatever the umask is.
   await chmod(next, 0o644);
   await rename(next, file);
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error;
 }

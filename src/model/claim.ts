@@ -15,7 +15,7 @@ export function identifierText(identifier: Identifier): string {
   return typeof identifier === 'string' ? identifier : formatPrefix(identifier);
 }
 
-/** What a frame says its sender has: a MAC or an address, or that it is about to take one. */
+/** What a frame claims for its sender: that it has a MAC or an address, or is about to take one. */
 export interface Claim {
   readonly verb: 'claims' | 'probes for';
   readonly what: Identifier;
@@ -40,7 +40,7 @@ export function claimOf(reason: Reason, frame: Frame, policy: GuardPolicy | unde
   }
 }
 
-/** A sender that is nobody yet asks whether the target is (RFC 5227 section 2.1.1). */
+/** A sender without address (0.0.0.0) probes whether its target is taken (RFC 5227 section 2.1.1). */
 function arpClaim({ sender, target, senderMac }: Arp, policy: GuardPolicy | undefined): Claim {
   if (sender === 0n) return { verb: 'probes for', what: host(4, target) };
   const address = host(4, sender);

@@ -20,7 +20,7 @@ export function evaluateWay(way: Way, frame: Frame, provenance?: Provenance): Ru
   return family === 'pass' ? 'accept' : family;
 }
 
-/** A packet that is malformed for one who looks counts as no IPv4. */
+/** A backend that checks IPv4 headers does not take a malformed packet for IPv4. */
 function isNoIpv4({ etherType, ipv4, reading }: Frame): boolean {
   return etherType === 'ipv4' && ipv4 === undefined && reading.checksHeaders;
 }
@@ -38,7 +38,7 @@ function evaluateStages(
   return 'pass';
 }
 
-/** One stage alone, of which passing is acceptance. */
+/** One stage alone: a frame that passes it is accepted. */
 export function evaluateStage(stage: Stage, frame: Frame): Ruling {
   const ruling = evaluateStages([stage], frame, undefined);
   return ruling === 'pass' ? 'accept' : ruling;

@@ -26,7 +26,7 @@ type Build = (words: readonly string[], source: string) => Payload;
 const MAC = '[0-9a-f]{2}(?::[0-9a-f]{2}){5}';
 const MACS = new RegExp(`^(${MAC}) > (${MAC}), *`, 'i');
 
-/** How the words of a frame may stand; their blanks are single ones. */
+/** The forms in which a frame may be written, with single blanks between the words. */
 const FORMS: readonly (readonly [pattern: RegExp, build: Build])[] = [
   [/^arp who-has (\S+) tell (\S+)$/, ([target = '', sender = ''], mac) => arpRequest(sender, target, mac)],
   [/^arp (\S+) is-at (\S+)$/, ([sender = '', mac = '']) => arpReply(sender, mac)],

@@ -7,7 +7,7 @@ export interface HeaderChain {
    * not hold the rest; `incomplete`: to the packet's end, or to "no next header".
    */
   readonly end: 'upper-layer' | 'later-fragment' | 'incomplete';
-  /** Of the header at `offset`; of a later fragment, what its header says comes next. */
+  /** The protocol of the header at `offset`; for a later fragment, its Next Header. */
   readonly protocol: number;
   readonly offset: number;
   /** Where the first Fragment header on the way is. */

@@ -7,7 +7,7 @@ export interface Ipv4 {
   readonly source: bigint;
   readonly destination: bigint;
   readonly protocol: number;
-  /** Where a header without options would have it; absent in later fragments, and when nobody looks there. */
+  /** Read where a header without options would have it; absent in later fragments, and in readings that ignore it. */
   readonly plainDestinationPort: number | undefined;
   /** Absent in later fragments, and when the packet is too short for it. */
   readonly upper: UpperLayer | undefined;
@@ -18,8 +18,8 @@ const SHORTEST_HEADER = 20;
 const PLAIN_DESTINATION_PORT = SHORTEST_HEADER + 2;
 
 /**
- * Undefined when it is too short, or malformed for one who looks. Where version and lengths are believed
- * (ebt_ip.c), a header that is wrong in these is no packet to any receiver.
+ * Undefined when it is too short, or malformed in a reading that checks headers. The other reading trusts version
+ * and lengths (ebt_ip.c); no receiver accepts a packet that is wrong in these.
  */
 export function parseIpv4(packet: Octets, { checksHeaders, findsPlainPorts }: Reading): Ipv4 | undefined {
   const versionAndLength = readU8(packet, 0);

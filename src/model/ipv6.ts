@@ -12,7 +12,7 @@ export interface Ipv6 {
   readonly payloadLength: number;
   readonly nextHeader: number;
   readonly hopLimit: number;
-  /** As far as it is in sight: on into the trailer. */
+  /** As far as this reading follows it, which may be into the trailer. */
   readonly chain: HeaderChain;
   /** Whether there is a Fragment header; where br_netfilter cuts off the trailer, within the payload length. */
   readonly fragmented: boolean;
@@ -46,7 +46,7 @@ export function parseIpv6(packet: Octets, reading: Reading): Ipv6 | undefined {
   return { ...header, chain, fragmented: fragment !== undefined, upper, packet };
 }
 
-/** Without an end that this reading does not come to. */
+/** The chain; incomplete where this reading does not follow it to its end. */
 function inSight(
   chain: HeaderChain,
   packet: Octets,

@@ -7,7 +7,7 @@ import type { Ipv6 } from './ipv6.ts';
 import { isNdMessage, ndTargetOf } from './neighbor-discovery.ts';
 import type { UpperLayer } from './upper-layer.ts';
 
-/** Whether a frame is what a match asks for. What is not there, or not whole, does not match. */
+/** Whether a frame matches. A field that is missing or cut short does not match. */
 export function matches(match: Match, frame: Frame, provenance?: Provenance): boolean {
   return (
     is(match.etherSource, (mac) => frame.source === mac) &&
@@ -20,7 +20,7 @@ export function matches(match: Match, frame: Frame, provenance?: Provenance): bo
   );
 }
 
-/** A field that is not given holds. */
+/** A field that the match does not give always holds. */
 function is<Value>(field: Value | undefined, holds: (value: Value) => boolean): boolean {
   return field === undefined || holds(field);
 }

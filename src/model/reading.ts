@@ -1,8 +1,8 @@
 import type { BackendName } from '../backends/names.ts';
 
 /**
- * How the kernel reads frames for a backend, in all that the backends differ. What it makes of a frame
- * follows from this and from the rules, which are the same for both.
+ * How the kernel reads frames for a backend, as far as the backends differ. The verdict on a frame follows from
+ * this and from the rules, which are the same for both.
  */
 export interface Reading {
   /**
@@ -11,13 +11,13 @@ export interface Reading {
    */
   readonly bridgeNetfilter: boolean;
   /**
-   * Whether version and lengths of an IP header are looked at: an IPv4 packet with wrong ones counts as
-   * no IPv4, and an IPv6 packet as one without upper layer.
+   * Whether version and lengths of an IP header are checked: an IPv4 packet with wrong ones does not count as
+   * IPv4, and an IPv6 packet counts as one without upper layer.
    */
   readonly checksHeaders: boolean;
-  /** Whether a port is looked for where a header without options would have it, too. */
+  /** Whether the port is also read where a header without options would have it. */
   readonly findsPlainPorts: boolean;
-  /** Whether what an Authentication Header protects is in sight. */
+  /** Whether headers behind an Authentication Header are read. */
   readonly looksBehindAuthentication: boolean;
 }
 

@@ -22,7 +22,7 @@ export interface Change {
   readonly side: Side;
   readonly key: 'mode' | 'ip' | 'mac' | 'dhcp' | 'peers' | 'dom0' | 'link-local' | 'role' | 'vrrp';
   readonly value: string;
-  /** Whether the value comes to what the key has, rather than in its place. */
+  /** Whether the value is added to the key's present value; otherwise it replaces it. */
   readonly adds: boolean;
 }
 
@@ -32,12 +32,12 @@ interface Candidate extends Change {
   readonly apply: (policy: GuardPolicy) => GuardPolicy;
 }
 
-/** More would be another guest. */
+/** More changes than this would describe a different guest. */
 const MOST_CHANGES = 3;
 
 /**
- * The changes of policy that let a frame pass which does not, those that open least; none when no
- * policy would. Tried out on the rules themselves.
+ * The changes of policy that let a rejected frame pass and open least, found by trying them on the rules
+ * themselves; none when no policy would let it pass.
  */
 export function remedyOf(way: Way, frame: Frame): readonly Change[] {
   const candidates = candidatesOf(way, frame);
@@ -189,7 +189,7 @@ function ends(end: 'source' | 'destination', { ipv4, ipv6 }: Pick<Frame, 'ipv4' 
   return [...(ipv4 ? [host(4, ipv4[end])] : []), ...(ipv6 ? [host(6, ipv6[end])] : [])];
 }
 
-/** The target of an ND message; what it is of any other, no rule asks. */
+/** The target of an ND message; rules look at no other message's. */
 function targets(ipv6: Frame['ipv6']): readonly IpPrefix[] {
   const target = ipv6?.chain.protocol === PROTOCOL.icmpv6 ? ndTargetOf(ipv6) : undefined;
   return target === undefined ? [] : [host(6, target)];
@@ -207,7 +207,7 @@ function withAddress(side: Side, policy: GuardPolicy, address: IpPrefix): readon
   if (isOwned || readable(() => parseGuestAddress(text)) === undefined) return [];
   const key = family === 4 ? 'ipv4' : 'ipv6';
   const isDerived = family === 6 && address.bits === eui64LinkLocal(policy.mac).bits;
-  // Its EUI-64 address is the guest's as soon as it has any IPv6 address: one that is listed is better.
+  // Any IPv6 address gives the guest its EUI-64 one, too; listing the address opens less.
   return [
     adding({
       side,
@@ -260,12 +260,12 @@ function withLinkLocal(side: Side, policy: GuardPolicy): readonly Candidate[] {
   );
 }
 
-/** The value takes the place of the key's. */
+/** A change that replaces the key's value. */
 function setting(change: Omit<Candidate, 'adds'>): Candidate {
   return { ...change, adds: false };
 }
 
-/** The value comes to the key's. */
+/** A change that adds to the key's value. */
 function adding(change: Omit<Candidate, 'adds'>): Candidate {
   return { ...change, adds: true };
 }

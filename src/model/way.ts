@@ -3,7 +3,7 @@ import { guardOf, provenanceOf } from '../rules/guard.ts';
 import type { Frame } from './frame.ts';
 import { type Judgement, judgeFromGuest, judgeToDom0, judgeToGuest } from './judge.ts';
 
-/** Where a frame comes from and where it goes: a guest is its policy, `bridge` is wherever that leads. */
+/** Where a frame comes from and where it goes: a guest's policy, or `bridge` for wherever the bridge sends it. */
 export interface Way {
   readonly sender: GuardPolicy | 'uplink' | 'dom0';
   readonly receiver: GuardPolicy | 'dom0' | 'bridge';

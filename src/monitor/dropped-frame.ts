@@ -8,7 +8,7 @@ export interface DroppedFrame {
   readonly reason: Reason;
   /** The index of the guest's port. */
   readonly port: number;
-  /** Perhaps cut off. */
+  /** The frame; its end may be missing. */
   readonly octets: Buffer;
 }
 

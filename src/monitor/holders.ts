@@ -6,7 +6,7 @@ import { guestName, policyOf, type Registry } from '../port/registry.ts';
 import { grantedLinkLocals } from '../rules/identity.ts';
 import type { Gateway } from './gateways.ts';
 
-/** Who has something. */
+/** Who holds a MAC or an address. */
 interface Holder {
   readonly name: string;
   /** Its port, if it is a guest. */
@@ -15,7 +15,7 @@ interface Holder {
   readonly bridge?: string;
 }
 
-/** About whose frame it is asked: a guest is not told of itself, and of its own bridge first. */
+/** The port whose frame is explained: its own guest is never named as holder; holders on its bridge come first. */
 export interface Subject {
   readonly port: string;
   readonly bridge: string | undefined;
@@ -44,7 +44,7 @@ export class Holders {
     }
   }
 
-  /** The name of the holder; undefined when nobody is known to be it. */
+  /** The name of the holder; undefined when none is known. */
   holderOf(identifier: Identifier, subject: Subject): string | undefined {
     const exact = this.#exact.get(identifierText(identifier)) ?? [];
     const others = [...exact, ...this.#aroundOf(identifier)].filter(({ port }) => port !== subject.port);

@@ -30,7 +30,7 @@ export async function listen(events: ListenerEvents): Promise<Subscription> {
   }
 }
 
-/** Who has the group, as far as its netlink port tells: that is the process, for its first socket. */
+/** Who listens to the group, by its netlink port: a process's first socket has its PID for port. */
 async function currentListener(): Promise<string | undefined> {
   const groups = await readFile('/proc/self/net/netfilter/nfnetlink_log', 'latin1').catch(() => '');
   const entries = groups.split('\n').map((line) => line.trim().split(/\s+/).map(Number));

@@ -24,14 +24,14 @@ export interface MonitorOptions {
   readonly signal: AbortSignal;
 }
 
-/** What is known of the host beside a frame. */
+/** What is known of the host, to explain frames by. */
 interface Knowledge {
   readonly registry: Registry;
   readonly holders: Holders;
   readonly until: number;
 }
 
-/** How long it is taken for true, in milliseconds: guests come and go. */
+/** How long that is used, in milliseconds: guests come and go. */
 const KNOWN_MS = 2_000;
 
 /**

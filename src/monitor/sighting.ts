@@ -12,11 +12,11 @@ import type { Holders } from './holders.ts';
 /** A dropped frame as people are told of it. */
 export interface Sighting {
   readonly port: string;
-  /** Undefined for a port without one. */
+  /** Undefined for a port that has none. */
   readonly record: PortRecord | undefined;
   readonly way: DropWay;
   readonly reason: Reason;
-  /** What is wrong with it, or else what it is. */
+  /** What is wrong with the frame, or what it is where no claim is wrong. */
   readonly words: string;
   /** The MAC or the address that the guest had no right to. */
   readonly claimed: string | undefined;
@@ -47,7 +47,7 @@ export function sightingOf(
   };
 }
 
-/** What is cut off is mostly data; lengths have to be right. */
+/** Pads a frame that was cut off, mostly in its data: the lengths in its headers have to be right. */
 function padded(octets: Buffer): Buffer {
   return octets.length < COPIED_BYTES ? octets : Buffer.concat([octets], LARGEST_FRAME);
 }

@@ -99,22 +99,6 @@ export const u8 = (type: number) => uintField(type, 1);
 export const u16 = (type: number) => uintField(type, 2);
 export const u32 = (type: number) => uintField(type, 4);
 
-/** An unsigned integer of 8 bytes. */
-export function u64(type: number): Field<bigint> {
-  return {
-    type,
-    write(value) {
-      if (BigInt.asUintN(64, value) !== value) {
-        throw new InputError(`${value} does not fit netlink attribute ${type}; it takes 64 bits`);
-      }
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigUInt64LE(value);
-      return bytesAttribute(type, bytes);
-    },
-    read: (value) => sized(type, value, 8).readBigUInt64LE(),
-  };
-}
-
 /** A switch: a byte that is 0 or not. */
 export function flag(type: number): Field<boolean> {
   const byte = u8(type);

@@ -1,23 +1,7 @@
-import { type Attributes, type Fields, flag, readFields, u8, u16, u32 } from './attributes.ts';
-import { MalformedMessageError } from './error.ts';
+import { type Fields, flag, u8, u16 } from './attributes.ts';
 
-/** A port's spanning tree state, by bridge(8)'s names. */
-const PORT_STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'] as const;
-export type PortState = (typeof PORT_STATES)[number];
-
-/**
- * What a bridge keeps for each of its ports (IFLA_BRPORT_*, net/bridge/br_netlink.c), by the
- * names of bridge(8)'s link options.
- */
-export interface BridgePortAttributes extends BridgePortSettings {
-  /** Read only: without a spanning tree the kernel decides it. */
-  state: PortState;
-}
-
-/** Those attributes of a bridge port that can be set. */
+/** What a bridge keeps for each of its ports (IFLA_BRPORT_*, net/bridge/br_netlink.c), by the names of bridge(8). */
 export interface BridgePortSettings {
-  priority: number;
-  cost: number;
   hairpin: boolean;
   /** BPDU guard: a BPDU disables the port. */
   guard: boolean;
@@ -25,7 +9,7 @@ export interface BridgePortSettings {
   rootBlock: boolean;
   fastLeave: boolean;
   learning: boolean;
-  /** Whether unicast to an unknown address goes out here. */
+  /** Whether unicast to an unknown address is sent out here. */
   flood: boolean;
   mcastFlood: boolean;
   bcastFlood: boolean;
@@ -42,8 +26,6 @@ export interface BridgePortSettings {
 }
 
 export const BRIDGE_PORT: Fields<BridgePortSettings> = {
-  priority: u16(2),
-  cost: u32(3),
   hairpin: flag(4),
   guard: flag(5),
   rootBlock: flag(6),
@@ -60,19 +42,6 @@ export const BRIDGE_PORT: Fields<BridgePortSettings> = {
   isolated: flag(33),
   locked: flag(39),
 };
-
-const IFLA_BRPORT_STATE = u8(1);
-
-/** Reads the attributes of a port. @throws MalformedMessageError */
-export function readBridgePort(attributes: Attributes): Partial<BridgePortAttributes> {
-  const settings = readFields(BRIDGE_PORT, attributes);
-  const value = attributes.get(IFLA_BRPORT_STATE.type);
-  if (value === undefined) return settings;
-  const number = IFLA_BRPORT_STATE.read(value);
-  const state = PORT_STATES[number];
-  if (state === undefined) throw new MalformedMessageError(`a bridge port in state ${number}`);
-  return { ...settings, state };
-}
 
 /** Asks a port to forget what it learned; entries of other kinds stay. */
 export const IFLA_BRPORT_FLUSH = 24;

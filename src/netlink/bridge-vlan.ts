@@ -1,5 +1,6 @@
 import { bytesAttribute, nestedAttribute, parseAttributeList, parseAttributes, u16 } from './attributes.ts';
 import { MalformedMessageError } from './error.ts';
+import { AF_BRIDGE } from './rtm.ts';
 
 /** VLANs that a port of a bridge is a member of, or the bridge itself: those from `first` to `last`. */
 export interface BridgeVlan {
@@ -22,7 +23,6 @@ export interface VlanKey {
 
 // include/uapi/linux/if_bridge.h
 const BR_VLAN_MSG_BYTES = 8;
-const AF_BRIDGE = 7;
 const BRIDGE_VLANDB_ENTRY = 1;
 const BRIDGE_VLANDB_ENTRY_INFO = 1;
 const BRIDGE_VLANDB_ENTRY_RANGE = u16(2);

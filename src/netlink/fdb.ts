@@ -2,6 +2,7 @@ import { type MacAddress, macBytes } from '../address/mac.ts';
 import { bytesAttribute, parseAttributes, u16, u32 } from './attributes.ts';
 import { MalformedMessageError } from './error.ts';
 import { formatAddress } from './link.ts';
+import { AF_BRIDGE } from './rtm.ts';
 
 /** An entry of a bridge's forwarding database, or of an interface's own address filter (`self`). */
 export interface FdbEntry {
@@ -15,7 +16,6 @@ export interface FdbEntry {
   readonly state: 'static' | 'permanent' | 'dynamic';
   readonly self: boolean;
   readonly sticky: boolean;
-  readonly externLearned: boolean;
 }
 
 /** Which entry is meant: bridges keep at most one for an address in each VLAN. */
@@ -36,12 +36,10 @@ export interface FdbFilter {
 
 // include/uapi/linux/neighbour.h
 const NDMSG_BYTES = 12;
-const AF_BRIDGE = 7;
 const NUD_NOARP = 0x40;
 const NUD_PERMANENT = 0x80;
 const NTF_SELF = 0x02;
 const NTF_MASTER = 0x04;
-const NTF_EXT_LEARNED = 0x10;
 const NTF_STICKY = 0x40;
 const NDA_LLADDR = 2;
 const NDA_VLAN = u16(5);
@@ -102,7 +100,6 @@ export function parseFdbEntry(payload: Buffer): FdbEntry {
     state: entryState(payload.readUInt16LE(8)),
     self: (flags & NTF_SELF) !== 0,
     sticky: (flags & NTF_STICKY) !== 0,
-    externLearned: (flags & NTF_EXT_LEARNED) !== 0,
   };
 }
 

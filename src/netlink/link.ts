@@ -12,12 +12,7 @@ import {
   writeFields,
 } from './attributes.ts';
 import { BRIDGE, type BridgeAttributes } from './bridge.ts';
-import {
-  BRIDGE_PORT,
-  type BridgePortAttributes,
-  type BridgePortSettings,
-  readBridgePort,
-} from './bridge-port.ts';
+import { BRIDGE_PORT, type BridgePortSettings } from './bridge-port.ts';
 import { MalformedMessageError } from './error.ts';
 
 /** A network interface (rtnetlink(7), RTM_NEWLINK). */
@@ -41,9 +36,7 @@ export interface Link {
   /** Of a bridge. An attribute that this kernel does not know is absent. */
   readonly bridge?: Readonly<Partial<BridgeAttributes>>;
   /** Of a bridge's port. An attribute that this kernel does not know is absent. */
-  readonly port?: Readonly<Partial<BridgePortAttributes>>;
-  /** Where its peer or lower interface is, when that is another network namespace. */
-  readonly linkNetnsId?: number;
+  readonly port?: Readonly<Partial<BridgePortSettings>>;
 }
 
 /** What to change of a link; what is absent stays as it is. */
@@ -79,7 +72,6 @@ const IFLA_IFALIAS = 20;
 const IFLA_GROUP = u32(27);
 const IFLA_NET_NS_FD = u32(28);
 const IFLA_EXT_MASK = u32(29);
-const IFLA_LINK_NETNSID = u32(37);
 const IFLA_INFO_KIND = text(1);
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = text(4);
@@ -217,7 +209,6 @@ export function parseLink(payload: Buffer): Link {
     address: formatAddress(attributes.get(IFLA_ADDRESS)),
     ...(alias === undefined ? {} : { alias: text(IFLA_IFALIAS).read(alias) }),
     ...present('master', read(attributes, IFLA_MASTER)),
-    ...present('linkNetnsId', read(attributes, IFLA_LINK_NETNSID)),
     ...parseLinkInfo(attributes.get(IFLA_LINKINFO)),
   };
 }
@@ -232,7 +223,7 @@ function parseLinkInfo(bytes: Buffer | undefined): Pick<Link, 'kind' | 'bridge' 
   return {
     ...present('kind', kind),
     ...(kind === 'bridge' && data ? { bridge: readFields(BRIDGE, parseAttributes(data)) } : {}),
-    ...(isPort && portData ? { port: readBridgePort(parseAttributes(portData)) } : {}),
+    ...(isPort && portData ? { port: readFields(BRIDGE_PORT, parseAttributes(portData)) } : {}),
   };
 }
 

@@ -21,14 +21,14 @@ export interface NetlinkReply {
 export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_MIN_TYPE = 16;
+const NLMSG_MIN_TYPE = 16;
 
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
-export const NLM_F_DUMP_INTR = 0x10;
+const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_REPLACE = 0x100;
-export const NLM_F_CAPPED = 0x100;
-export const NLM_F_ACK_TLVS = 0x200;
+const NLM_F_CAPPED = 0x100;
+const NLM_F_ACK_TLVS = 0x200;
 export const NLM_F_DUMP = 0x300;
 export const NLM_F_CREATE = 0x400;
 
@@ -58,7 +58,7 @@ export function parseMessages(datagram: Buffer): NetlinkReply[] {
   return messages;
 }
 
-/** What the messages that answer one request come to. */
+/** The messages that answer one request, taken together. */
 export interface Answer {
   /** The data, without the closing NLMSG_ERROR or NLMSG_DONE. */
   readonly data: readonly NetlinkReply[];

@@ -8,7 +8,7 @@ import { systemCall } from './syscall.ts';
 const MSG_DONTWAIT = 0x40;
 
 // include/uapi/linux/netfilter/nfnetlink.h, nf_tables.h
-const NFT_MSG_NEWGEN = 0x0a0f;
+export const NFT_MSG_NEWGEN = 0x0a0f;
 const NFT_MSG_GETGEN = 0x0a10;
 const NFTA_GEN_ID = u32(1);
 

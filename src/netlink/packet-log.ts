@@ -11,7 +11,7 @@ export interface LoggedPacket {
   /** The indices of the devices that it came by and goes by: ports, where it is bridged. */
   readonly inward: number | undefined;
   readonly outward: number | undefined;
-  /** The frame from its MACs on, a VLAN tag that the kernel keeps apart put back; perhaps cut off. */
+  /** The frame from its MACs on, with its VLAN tag, which the kernel keeps apart, put back; its end may be missing. */
   readonly frame: Buffer;
 }
 
@@ -99,7 +99,7 @@ function octetPair(value: Buffer | undefined): Buffer {
 const NFULA_CFG = { command: 1, mode: 2, timeout: 4 } as const;
 const NFULNL_CFG_CMD_BIND = 1;
 const NFULNL_COPY_PACKET = 2;
-/** How much of a packet is asked for: of one of the usual MTU everything. */
+/** How much of a packet the kernel copies: all of one with the usual MTU. */
 export const COPIED_BYTES = 2048;
 /** How long the kernel may gather packets for one message, in hundredths of a second. */
 const GATHERING = 5;

@@ -42,6 +42,16 @@ import {
   NLM_F_REPLACE,
   readAnswer,
 } from './message.ts';
+import {
+  RTM_DELNEIGH,
+  RTM_DELVLAN,
+  RTM_GETLINK,
+  RTM_GETNEIGH,
+  RTM_GETVLAN,
+  RTM_NEWLINK,
+  RTM_NEWNEIGH,
+  RTM_NEWVLAN,
+} from './rtm.ts';
 import { DeadlineError, type NetlinkTransport } from './transport.ts';
 
 /**
@@ -74,7 +84,7 @@ export interface Rtnetlink {
   flushFdb(port: number): Promise<void>;
   /** The VLANs of a port or bridge, or of all; none where the kernel has no VLAN filtering. */
   vlans(port?: number): Promise<BridgeVlan[]>;
-  /** Makes a VLAN that of the port's untagged frames, both ways; the one before stays, for tagged ones. */
+  /** Makes a VLAN that of the port's untagged frames, both ways; the port stays in its old one, for tagged frames. */
   setAccessVlan(key: VlanKey): Promise<void>;
   deleteVlans(vlans: BridgeVlan): Promise<void>;
   /** Closes the socket when the calls under way are through. */
@@ -92,7 +102,7 @@ export async function openRtnetlink(options: RtnetlinkOptions = {}): Promise<Rtn
 }
 
 async function openTransport(): Promise<NetlinkTransport> {
-  // Imported late: a run that has nothing to do with the kernel need not load it.
+  // Imported late: a run that does not use the kernel need not load it.
   const { openNodeNetlink } = await import('./node-netlink.ts');
   try {
     return await openNodeNetlink();
@@ -105,16 +115,6 @@ async function openTransport(): Promise<NetlinkTransport> {
 export function rtnetlinkOver(transport: NetlinkTransport, options: RtnetlinkOptions = {}): Rtnetlink {
   return new TransportRtnetlink(transport, options.timeoutMs ?? 10_000);
 }
-
-// include/uapi/linux/rtnetlink.h
-const RTM_NEWLINK = 16;
-const RTM_GETLINK = 18;
-const RTM_NEWNEIGH = 28;
-const RTM_DELNEIGH = 29;
-const RTM_GETNEIGH = 30;
-const RTM_NEWVLAN = 112;
-const RTM_DELVLAN = 113;
-const RTM_GETVLAN = 114;
 
 /** What a request is for, in the words of the error it may end in. */
 interface Purpose {
@@ -235,7 +235,7 @@ class TransportRtnetlink implements Rtnetlink {
     return (await this.#answer(purpose, request)).data;
   }
 
-  /** Dumps; again, for as long as the answer is inconsistent and there is time. */
+  /** Dumps, again and again until the answer is consistent or time is up. */
   async #askAll(purpose: Purpose, request: NetlinkRequest): Promise<readonly NetlinkReply[]> {
     const deadline = performance.now() + this.#timeoutMs;
     while (performance.now() < deadline) {

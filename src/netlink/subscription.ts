@@ -10,7 +10,7 @@ import { wake } from './wake.ts';
 export interface Groups {
   readonly protocol: number;
   readonly groups: readonly number[];
-  /** What the kernel is to do before it notifies of anything. */
+  /** A request to send before the first notification, for protocols that need one. */
   readonly request?: Buffer;
 }
 
@@ -30,16 +30,16 @@ const LARGEST_DATAGRAM = 1 << 16;
 /** What the kernel keeps for us; a flush of the rules of hundreds of guests fits. */
 const BUFFER_BYTES = 4 << 20;
 /**
- * A guest may have the kernel notify as fast as it sends: so many notifications of a socket are taken at a time,
- * and then comes a pause, in milliseconds, for all else that is to be done on this thread.
+ * A guest can make the kernel notify as fast as it sends. So at most so many notifications of a socket are read at
+ * a time, and then a pause, in milliseconds, leaves the thread to other work.
  */
 const AT_A_TIME = 128;
 const PAUSE_MS = 10;
 
 /**
- * Hears what the kernel notifies of, in the network namespace that we are in. Waits in ppoll(2), without
- * a timeout, on a thread of the pool. Not by node-netlink: its sockets wake up ten times a second, warn
- * about every message that answers no request, and fall silent for good when the kernel reports an overrun.
+ * Receives the kernel's notifications, in the network namespace that we are in. Waits in ppoll(2), without a
+ * timeout, on a thread of the pool. Not over node-netlink, whose sockets wake up ten times a second, warn about
+ * every message that answers no request, and receive nothing more once the kernel has reported an overrun.
  */
 export class Subscription {
   readonly #sockets: readonly { readonly protocol: number; readonly fd: number }[];

@@ -30,7 +30,7 @@ export interface Conflict {
   readonly kind: 'mac' | 'address';
   readonly claimant: Owner;
   readonly holder: Owner;
-  /** In text, each as its owner has it. */
+  /** What both claim, as text: each owner's own MAC or block. */
   readonly claimed: string;
   readonly held: string;
 }

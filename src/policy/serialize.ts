@@ -104,7 +104,7 @@ function decodeVrid(value: unknown): string {
   throw new InputError(`VRID ${show(value)} should be a number`);
 }
 
-/** A value for a message; objects have no text that could be trusted. */
+/** A value quoted for a message; nothing of an object, whose toString is not to be trusted. */
 function show(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : quote(String(value));
 }
@@ -129,8 +129,8 @@ const LONGEST_VALUE = 2048;
 
 /**
  * The policy as keys and values to publish below a vif's backend path: lists are words between
- * blanks, and what one xenstore value cannot hold ends in `+N more`. No addresses are an empty list; what few
- * guests have, `extra-mac`, `role`, `vlan` and `vrrp`, is left out where there is none: xenstored takes time for each.
+ * blanks, and a list that does not fit into one xenstore value ends in `+N more`. No addresses are an empty list.
+ * `extra-mac`, `role`, `vlan` and `vrrp`, which few guests have, are left out when empty, as each write takes time.
  */
 export function policyToXenstore(policy: GuardPolicy): Record<string, string> {
   const virtualRouters = policy.virtualRouters.map(({ id, addresses }) =>

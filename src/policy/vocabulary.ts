@@ -8,7 +8,7 @@ export const PEERS = ['isolated', 'open'] as const satisfies readonly Peers[];
 export const DOM0_ACCESS = ['allow', 'icmp', 'none'] as const satisfies readonly Dom0Access[];
 export const LINK_LOCAL = ['eui64', 'listed', 'any'] as const satisfies readonly LinkLocal[];
 export const ROLES = ['router', 'dhcp-server', 'vrrp'] as const satisfies readonly Role[];
-export const SWITCH = ['on', 'off'] as const;
+const SWITCH = ['on', 'off'] as const;
 
 /** @throws InputError when the text is none of the words. */
 export function parseWord<Word extends string>(text: string, words: readonly Word[]): Word {

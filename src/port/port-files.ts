@@ -8,7 +8,7 @@ import { readJson } from './state-file.ts';
 
 const SUFFIX = '.json';
 
-/** How many names of a directory are read at a time, where the first may do. */
+/** Directory entries read per call; callers often need only the first. */
 const FEW = 32;
 
 export function portsDirectory(directory: string): string {
@@ -61,7 +61,7 @@ export class PortFiles {
     return names;
   }
 
-  /** The names, one by one: for whom the first may do. */
+  /** The names, one by one, for callers that may need only the first. */
   *each(): Iterable<string> {
     for (const name of eachIn(portsDirectory(this.directory))) {
       const port = portOf(name);
@@ -69,12 +69,12 @@ export class PortFiles {
     }
   }
 
-  /** The names under a key, one by one. An entry may be left of a port that has gone, or is otherwise by now. */
+  /** The ports under a key, one by one; stale index entries may add ports that had the key before. */
   *under(key: string): Iterable<string> {
     for (const port of eachIn(keyDirectory(this.directory, key))) if (this.has(port)) yield port;
   }
 
-  /** The same, all at once, and ports that have gone among them. */
+  /** The same, all at once; ports that are gone may be among them. */
   allUnder(key: string): readonly string[] {
     return namesIn(keyDirectory(this.directory, key));
   }
@@ -84,7 +84,7 @@ export class PortFiles {
   }
 }
 
-/** What is written, and has not got its name yet, is no port. */
+/** Undefined for a file that still has its temporary name. */
 function portOf(fileName: string): string | undefined {
   return fileName.endsWith(SUFFIX) ? fileName.slice(0, -SUFFIX.length) : undefined;
 }

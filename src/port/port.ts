@@ -1,6 +1,7 @@
 import { parseInterfaceName } from '../address/interface-name.ts';
+import { parseMtu } from '../address/mtu.ts';
 import { quote } from '../address/quote.ts';
-import { InputError } from '../errors.ts';
+import { describeError, InputError } from '../errors.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import type { VifRecord } from '../xenstore/vif-record.ts';
@@ -56,7 +57,9 @@ export async function findBridge(rtnetlink: Rtnetlink, name: string): Promise<Li
 /** The MTU of a vif: its spec's, else its bridge's. @throws InputError */
 export function portMtu({ mtu, backendPath }: VifRecord, bridge: Link): number {
   if (mtu === undefined || mtu === '') return bridge.mtu;
-  const value = /^\d{1,5}$/.test(mtu) ? Number(mtu) : Number.NaN;
-  if (value >= 68 && value <= 65_535) return value;
-  throw new InputError(`${backendPath}/mtu: ${quote(mtu)} is no MTU; write a number from 68 to 65535`);
+  try {
+    return parseMtu(mtu);
+  } catch (cause) {
+    throw new InputError(`${backendPath}/mtu: ${describeError(cause)}`, { cause });
+  }
 }

@@ -50,19 +50,23 @@ export class Ports {
     yield* this.#withRecords(this.keys());
   }
 
-  /** Every port that a key is of (see indexKeys), and perhaps some that it was of. @throws VifguardError as `get`. */
+  /**
+   * Every port with a key (see indexKeys); stale index entries may add ports that had the key before.
+   *
+   * @throws VifguardError as `get`.
+   */
   *under(key: string): Iterable<readonly [string, PortRecord]> {
     yield* this.#withRecords(this.#unchangedUnder(key));
     yield* this.#withRecords(this.#changedUnder(key));
   }
 
-  /** Whether a key is of any port, or was of one that is still there: no record is read. */
+  /** Whether any port has a key, or had it before and is still there. Reads no record. */
   hasUnder(key: string): boolean {
     for (const _ of this.#unchangedUnder(key)) return true;
     return this.#changedUnder(key).length > 0;
   }
 
-  /** The names of `under`, and perhaps some of ports that have gone: no record is read. */
+  /** The names of `under`; ports that are gone may be among them. Reads no record. */
   namesUnder(key: string): readonly string[] {
     const others = this.#files?.allUnder(key).filter((port) => !this.#changes.has(port)) ?? [];
     return [...others, ...this.#changedUnder(key)];

@@ -27,7 +27,7 @@ function readText(file: string): string {
   }
 }
 
-/** A file that is written, and has another name yet. */
+/** A file written under a temporary name, to be renamed. */
 export interface StagedFile {
   /** Replaces the file of its name at once. */
   commit(): void;

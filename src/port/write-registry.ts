@@ -89,7 +89,7 @@ function without(keys: readonly string[] = [], others: readonly string[] = []): 
   return keys.filter((key) => !set.has(key));
 }
 
-/** Puts the index right: with what nothing has taken away, and nothing that nobody has put there. */
+/** Makes the index match the ports: adds missing entries, removes stale ones. */
 export function rebuildIndex(directory: string, ports: Ports): void {
   try {
     const wanted = new Set<string>();

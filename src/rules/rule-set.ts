@@ -15,7 +15,7 @@ import { destinationIpv4, destinationIpv6 } from './to-guest/destination.ts';
 import { delivery, isolation } from './to-guest/link.ts';
 import { speakersIpv4, speakersIpv6 } from './to-guest/speakers.ts';
 
-/** The rules of a locked port, DESIGN section 5: every stage, in its order. */
+/** The rules of a locked port: its stages, in the order in which they judge a frame. */
 export function ruleSet(policy: GuardPolicy): RuleSet {
   const roles = { ipv4: networkRolesIpv4(policy), ipv6: networkRolesIpv6(policy) };
   return {

@@ -40,13 +40,13 @@ export interface Match {
   readonly protocol?: number | 'complete' | 'later-fragment';
   readonly sourcePort?: Range;
   readonly destinationPort?: Range;
-  /** Ports outside of a range; that of a packet without ports is not. */
+  /** Ports outside of a range; a packet without ports does not match. */
   readonly sourcePortNot?: Range;
   readonly destinationPortNot?: Range;
   /**
-   * The port, or not it, that stands where the destination port of an IPv4 packet without options would be.
-   * A DHCP client that reads raw packets may look for it there whatever the header's length (systemd-networkd's
-   * dhcp_packet_verify_headers); ebtables cannot.
+   * The port at the offset where an IPv4 packet without options has its destination port. A DHCP client that
+   * reads raw packets may look there whatever the header's length is (dhcp_packet_verify_headers of
+   * systemd-networkd); ebtables cannot.
    */
   readonly plainDestinationPort?: Range;
   readonly plainDestinationPortNot?: Range;
@@ -114,8 +114,8 @@ export interface Provenance {
 }
 
 /**
- * What most frames are. The stages accept each frame that matches one of these, so a backend may ask
- * for them first, and save such a frame the stages.
+ * Matches for the most frequent frames. The stages accept every frame that matches one, so a backend may check
+ * these first and skip the stages.
  */
 export interface ShortCuts {
   readonly fromGuest: readonly Match[];

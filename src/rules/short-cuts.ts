@@ -3,13 +3,13 @@ import type { AddressSet, GuardPolicy } from '../policy/guard-policy.ts';
 import { LINK_LOCAL_IPV6, only, PROTOCOL } from './protocols.ts';
 import type { Match, Range, Rule, ShortCuts, Stage } from './rule.ts';
 
-/** As many addresses of each family have short cuts: they are one more thing to ask for all others. */
+/** At most so many addresses per family get a short cut: each costs every other frame a comparison. */
 const FEW = 4;
 
 const UNICAST = { address: '00:00:00:00:00:00', mask: '01:00:00:00:00:00' };
 const WHOLE_MAC = 'ff:ff:ff:ff:ff:ff';
 
-/** UDP comes first, as most packets that are many and small are UDP. */
+/** UDP comes first, as most floods of small packets are UDP. */
 const PROTOCOLS = [PROTOCOL.udp, PROTOCOL.tcp];
 
 /**
@@ -49,15 +49,15 @@ export function shortCuts(
   };
 }
 
-/** None of the link's own: what comes from them may be no fragment. */
+/** Not link-local ones: their fragments are dropped, which the stages decide. */
 function fewOf(addresses: AddressSet): readonly IpPrefix[] {
   if (addresses === 'any') return [];
   return addresses.filter((own) => isHost(own) && !prefixContains(LINK_LOCAL_IPV6, own)).slice(0, FEW);
 }
 
 /**
- * What rules let pass of a protocol: all that is outside of the ports they are about, from the lowest
- * to the highest. The ports have to be there, for there is no upper layer without (RFC 7112).
+ * What rules let pass of a protocol: all ports outside of the range from the lowest to the highest that they
+ * name. The ports have to be there, as the upper layer has to (RFC 7112).
  */
 function unrestricted(protocol: number, rules: readonly Rule[]): readonly Match[] {
   const dropped = rules.filter(({ match, verdict }) => verdict !== 'pass' && mayBe(match, protocol));

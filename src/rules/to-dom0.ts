@@ -3,8 +3,8 @@ import { PROTOCOL } from './protocols.ts';
 import { accept, closed, open, type Stage } from './rule.ts';
 
 /**
- * What the guest may send to dom0's own stack, which is also where dom0 routes from. Of IPv6 fragments
- * the first says what they are, and without it the later ones are nothing.
+ * What the guest may send to dom0's own stack, which includes what dom0 would route. Later IPv6 fragments pass:
+ * without their first one, which is judged, nobody can reassemble them.
  */
 export function dom0Access({ dom0 }: GuardPolicy): Stage<'dom0-access'> {
   if (dom0 === 'allow') return open('dom0-access');

@@ -3,7 +3,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { quote } from '../address/quote.ts';
 import { InputError, VifguardError } from '../errors.ts';
-import type { Verdict } from '../hotplug/handle.ts';
+import type { EventResult } from '../hotplug/handle.ts';
 
 /** What xl passes to its script. */
 export interface Call {
@@ -11,8 +11,8 @@ export interface Call {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** What becomes of a call: a verdict, or the caller has to do it. */
-export type Handler = (call: Call) => Promise<Verdict | 'not done'>;
+/** What becomes of a call: a result, or the caller has to do it. */
+export type Handler = (call: Call) => Promise<EventResult | 'not done'>;
 
 /** How often the caller hears that we are at work, in milliseconds; it waits for ten of them. */
 const PULSE_MS = 500;

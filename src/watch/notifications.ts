@@ -3,6 +3,16 @@ import { parseBridgeVlans } from '../netlink/bridge-vlan.ts';
 import { parseFdbEntry } from '../netlink/fdb.ts';
 import { parseLink } from '../netlink/link.ts';
 import type { NetlinkReply } from '../netlink/message.ts';
+import { NFT_MSG_NEWGEN } from '../netlink/nftables-generation.ts';
+import {
+  AF_BRIDGE,
+  RTM_DELLINK,
+  RTM_DELNEIGH,
+  RTM_DELVLAN,
+  RTM_NEWLINK,
+  RTM_NEWNEIGH,
+  RTM_NEWVLAN,
+} from '../netlink/rtm.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from '../netlink/socket.ts';
 import type { Groups } from '../netlink/subscription.ts';
 
@@ -10,17 +20,9 @@ import type { Groups } from '../netlink/subscription.ts';
 const RTNLGRP_LINK = 1;
 const RTNLGRP_NEIGH = 3;
 const RTNLGRP_BRVLAN = 33;
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const RTM_NEWNEIGH = 28;
-const RTM_DELNEIGH = 29;
-const RTM_NEWVLAN = 112;
-const RTM_DELVLAN = 113;
-const AF_BRIDGE = 7;
 
 // include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h
 const NFNLGRP_NFTABLES = 7;
-const NFT_MSG_NEWGEN = (10 << 8) | 15;
 const NFGENMSG_BYTES = 4;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = text(3);

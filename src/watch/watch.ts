@@ -4,7 +4,7 @@ import { loadHostConfig } from '../config/host-config.ts';
 import { VifguardError } from '../errors.ts';
 import { requireRoot } from '../host/host-state.ts';
 import { parseEvent } from '../hotplug/event.ts';
-import { handle, type Verdict } from '../hotplug/handle.ts';
+import { type EventResult, handle } from '../hotplug/handle.ts';
 import { netnsOf } from '../hotplug/offline.ts';
 import { type Exported, exportMetrics } from '../metrics/export.ts';
 import { readHostNumbers } from '../metrics/host-numbers.ts';
@@ -100,17 +100,17 @@ async function answer(
   { argv, env }: Call,
   store: ResidentStore,
   reach: Reach & { readonly metrics: Exported['metrics'] | undefined },
-): Promise<Verdict | 'not done'> {
+): Promise<EventResult | 'not done'> {
   const isElsewhere = ENVIRONMENT.some((name) => env[name] !== process.env[name]);
   if (isElsewhere || !store.isConnected) return 'not done';
   const event = parseEvent(argv, env);
   if (event === undefined) return { exitCode: 0 };
   if ((await store.use((client) => netnsOf(client, event))) !== undefined) return 'not done';
   const start = performance.now();
-  const verdict = await handle(argv, env, { ...reach, deadline: eventDeadline(0) });
-  const outcome = verdict.exitCode === 0 ? 'success' : 'failure';
+  const result = await handle(argv, env, { ...reach, deadline: eventDeadline(0) });
+  const outcome = result.exitCode === 0 ? 'success' : 'failure';
   reach.metrics?.handled(event.action, outcome, (performance.now() - start) / 1000);
-  return verdict;
+  return result;
 }
 
 const ENVIRONMENT = ['VIFGUARD_CONF', 'XENSTORED_PATH'] as const;

@@ -9,11 +9,6 @@ export interface Permission {
   readonly access: 'n' | 'r' | 'w' | 'b';
 }
 
-/** A watch; events may still arrive until `close` has returned. */
-export interface Watch {
-  close(): Promise<void>;
-}
-
 /** Milliseconds an answer may take; a healthy xenstored needs a fraction of one. */
 const TIMEOUT_MS = 5_000;
 
@@ -80,6 +75,11 @@ export class StoreView {
     return decodeStrings(payload).map((text) => parsePermission(path, text));
   }
 
+  /** Sets the permissions of a node; the first one's domain becomes its owner. */
+  async setPerms(path: string, permissions: readonly Permission[]): Promise<void> {
+    await this.send('SET_PERMS', [path, ...permissions.map(({ access, domid }) => `${access}${domid}`)]);
+  }
+
   protected send(operation: Operation, strings: readonly string[], value = ''): Promise<Buffer> {
     return this.connection.request({ operation, transactionId: this.#transactionId, strings, value });
   }
@@ -137,12 +137,6 @@ export class XenstoreClient extends StoreView {
     this.connection.close();
   }
 
-  /** The domain's own path, `/local/domain/ID`. */
-  async getDomainPath(domid: number): Promise<string> {
-    const [path = ''] = decodeStrings(await this.send('GET_DOMAIN_PATH', [String(domid)]));
-    return path;
-  }
-
   /**
    * Runs `work` on a snapshot and commits what it wrote, all or nothing; what it throws aborts. When
    * somebody else changed the same nodes meanwhile, `work` runs again.
@@ -182,7 +176,7 @@ export class XenstoreClient extends StoreView {
    * and sometimes without cause. `@introduceDomain` and `@releaseDomain` watch for domains. Watches
    * end with the connection: see `closed`.
    */
-  async watch(path: string, onEvent: (path: string) => void): Promise<Watch> {
+  async watch(path: string, onEvent: (path: string) => void): Promise<void> {
     const token = `vifguard-${++this.#lastToken}`;
     this.connection.listen(token, onEvent);
     try {
@@ -191,12 +185,6 @@ export class XenstoreClient extends StoreView {
       this.connection.unlisten(token);
       throw error;
     }
-    return {
-      close: async () => {
-        this.connection.unlisten(token);
-        await this.connection.watchRequest({ operation: 'UNWATCH', strings: [path, token] });
-      },
-    };
   }
 }
 

@@ -91,8 +91,8 @@ export class Connection {
   }
 
   /**
-   * A WATCH or UNWATCH request. Linux's xenbus device answers these with request id 0, whatever was
-   * sent; so they go out with 0, one at a time.
+   * A WATCH request. Linux's xenbus device answers it with request id 0, whatever was sent; so these
+   * requests go out with 0, one at a time.
    */
   watchRequest(request: Request): Promise<Buffer> {
     const turn = this.#watchTurn.then(() => this.#send(0, request));

@@ -118,8 +118,8 @@ function batch(socket: Socket): (message: Buffer) => void {
 /**
  * Linux's xenbus device (drivers/xen/xenbus/xenbus_dev_frontend.c) takes one message per write, of
  * 4096 bytes with its header. It sends the message later, out of the one buffer that each opened file has:
- * another one written before the answer would go in its place. And Node.js has no way to wait for a device
- * to become readable: a blocking read would hold a thread that nothing can wake. So it is asked again and again.
+ * a second one written before the answer would overwrite it. And Node.js cannot wait for a device to become
+ * readable: a blocking read would hold a thread that nothing can wake. So the device is polled.
  */
 async function openDevice(path: string, events: TransportEvents): Promise<Transport> {
   const device = await open(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -136,7 +136,7 @@ async function openDevice(path: string, events: TransportEvents): Promise<Transp
   };
 }
 
-/** Milliseconds between two looks: while answers are on their way, and at rest. */
+/** Milliseconds between two polls: while an answer is pending, and at rest. */
 const FASTEST_POLL = 1;
 const SLOWEST_POLL = 50;
 

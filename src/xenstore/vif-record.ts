@@ -49,7 +49,7 @@ export function parseVifPath(path: string): VifPath {
   return { domid: Number(domid), handle: Number(handle) };
 }
 
-/** Undefined in a driver domain, too, which may not read the names of others. @throws XenstoreError */
+/** Also undefined in a driver domain, which may not read other domains' names. @throws XenstoreError */
 export async function readDomainName(view: StoreView, domid: number): Promise<string | undefined> {
   try {
     return await view.read(`/local/domain/${domid}/name`);

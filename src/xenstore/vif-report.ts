@@ -16,8 +16,9 @@ export function attachAdvice(vif: VifPath): string {
 const LONGEST_ERROR = 1_000;
 
 /**
- * Sets `hotplug-error`, which libxl prints when the script fails, and `hotplug-status` to `error`. The
- * guest can read both. Control characters become spaces, and a very long text is cut.
+ * Sets `hotplug-error`, which libxl prints when the script fails, and `hotplug-status` to `error`. Only the
+ * status is for the guest, too: the text may name others. Control characters become spaces, and a very
+ * long text is cut.
  *
  * @throws XenstoreError ENOENT when the vif is gone.
  */
@@ -28,10 +29,13 @@ export async function writeHotplugError(
 ): Promise<void> {
   const line = text.replace(/\p{Cc}+/gu, ' ').slice(0, LONGEST_ERROR);
   await changeVif(client, backendPath, async (view) => {
-    await Promise.all([
-      view.write(`${backendPath}/hotplug-error`, line),
+    const path = `${backendPath}/hotplug-error`;
+    const [[owner]] = await Promise.all([
+      view.getPerms(backendPath),
+      view.write(path, line),
       view.write(`${backendPath}/hotplug-status`, 'error'),
     ]);
+    if (owner !== undefined) await view.setPerms(path, [{ domid: owner.domid, access: 'n' }]);
   });
 }
 

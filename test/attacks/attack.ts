@@ -5,7 +5,7 @@ import { GUEST, PLACES, type Spot, STATIONS } from './cast.ts';
 /** One frame, and where it arrives when nobody hinders it. */
 export interface Shot {
   readonly frame: f.Bytes;
-  /** The guest unless told. */
+  /** The guest by default. */
   readonly from?: Spot;
   readonly reaches: readonly Spot[];
 }

@@ -43,7 +43,7 @@ export const STATIONS: Readonly<Record<Place, Host>> = { gateway: GATEWAY, neigh
 export type Spot = Place | 'guest';
 
 export interface PolicyOptions {
-  /** The vif spec's `ip=`; the station's own two addresses unless told, none at all for null. */
+  /** The vif spec's `ip=`; the station's own two addresses by default, none at all for null. */
   readonly ip?: string | null;
   /** An entry of `vifguard = [ ... ]`. */
   readonly directives?: string;

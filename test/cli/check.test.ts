@@ -25,7 +25,7 @@ async function labWithGuest(t: ExecutionContext, backend: BackendName): Promise<
 interface Change {
   readonly command: string;
   readonly says: readonly RegExp[];
-  /** The state of vif1.0 while it lasts; drifted unless told. */
+  /** The state of vif1.0 while it lasts; drifted by default. */
   readonly state?: 'guarded';
 }
 

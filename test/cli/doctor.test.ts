@@ -35,6 +35,13 @@ for (const backend of BACKENDS) {
     t.deepEqual(await lab.residue(), before);
   });
 
+  test(`${backend}: doctor takes no guest's port for an uplink, whatever its name is`, async (t) => {
+    const lab = await startLab(t, { backend });
+    const guest = await lab.guest({ domid: 1, vifname: 'shop' });
+    t.is((await guest.online()).exitCode, 0);
+    t.is((await diagnoses(lab)).get('bridge xenbr0')?.message, 'uplink uplink0');
+  });
+
   test(`${backend}: doctor names the package of a tool that is missing`, async (t) => {
     const lab = await startLab(t, { backend });
     await lab.dom0.namespace.run('mount', ['-t', 'tmpfs', 'tmpfs', '/usr/sbin']);

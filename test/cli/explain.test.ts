@@ -146,6 +146,7 @@ const CASES: readonly Case[] = [
   },
   {
     frame: 'udp 192.0.2.43:1 > 192.0.2.1:2',
+    args: ['--to', 'uplink'],
     config: { entry: 'mode=disabled' },
     reason: 'disabled',
     changes: ['3:15: mode=locked in place of "mode=disabled"'],

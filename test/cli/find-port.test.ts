@@ -2,7 +2,7 @@ import test from 'ava';
 import { findPort } from '../../src/cli/find-port.ts';
 import type { PortReport } from '../../src/host/inspection.ts';
 
-function report(port: string, domain: string | null, domid: number, handle: number): PortReport {
+function report(port: string, domain: string | null, domid: number | null, handle: number): PortReport {
   const kind = port.endsWith('-emu') ? 'tap' : 'vif';
   const unknown = { mac: null, addresses: null, mode: null, vlan: null, differences: [], drops: {} };
   return { ...unknown, port, bridge: 'xenbr0', kind, domain, domid, handle, state: 'guarded' };
@@ -16,6 +16,7 @@ const PORTS = [
   report('vif3.0-emu', 'hvm', 3, 0),
   report('vif4.0', '1', 4, 0),
   report('vif5.0', 'team/0', 5, 0),
+  report('renamed', null, null, 0),
 ];
 
 const found: [text: string, port: string][] = [
@@ -45,6 +46,7 @@ const refused: [text: string, message: string][] = [
   ['db/7', 'no guest\'s port is called "db/7"; "vifguard status" lists them'],
   ['wev', 'no guest\'s port is called "wev"; did you mean "web"? "vifguard status" lists them'],
   ['nobody-at-all', 'no guest\'s port is called "nobody-at-all"; "vifguard status" lists them'],
+  ['null', 'no guest\'s port is called "null"; "vifguard status" lists them'],
   ['\x1b[2J', 'no guest\'s port is called "\\x1b[2J"; "vifguard status" lists them'],
 ];
 

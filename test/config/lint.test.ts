@@ -36,6 +36,14 @@ const cases: [text: string, findings: string[]][] = [
     ],
   ],
   ["vif = [ 'ip=,vlan=10' ]\nvifguard = [ 'vlan=10' ]", []],
+  ["vif = [ 'ip=,vifname=web0,mtu=9000' ]", []],
+  [
+    "vif = [ 'ip=,vifname=web+,mtu=67' ]",
+    [
+      'web.cfg:1:14 error: "web+" is not a usable interface name; take 1 to 15 of A-Z a-z 0-9 _ . - and no "-" in front',
+      'web.cfg:1:27 error: "67" is no MTU; write a number from 68 to 65535',
+    ],
+  ],
   [
     "vif = [ 'ip=,vlan=10p/20' ]\nvifguard = [ 'vlan=4095' ]",
     [

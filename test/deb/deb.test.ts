@@ -20,7 +20,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const WEB = { domid: 1, name: 'web1', ip: '192.0.2.41 2001:db8:0:ffff::41' };
 
 interface BareOptions {
-  /** Packages beside those that the package depends on; none unless told. */
+  /** Packages beside those that the package depends on; none by default. */
   readonly packages?: readonly string[];
   readonly prepare?: (lab: Lab) => Promise<void>;
 }

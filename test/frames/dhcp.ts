@@ -42,7 +42,7 @@ export function dhcp(message: Dhcp): TransportLayer {
 
 export const DHCPV6_SOLICIT = 1;
 export const DHCPV6_ADVERTISE = 2;
-export const DHCPV6_REQUEST = 3;
+const DHCPV6_REQUEST = 3;
 export const DHCPV6_REPLY = 7;
 
 export interface Dhcpv6 {

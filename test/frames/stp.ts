@@ -1,7 +1,7 @@
 import { type Bytes, concat, mac, u8, u16, u32 } from './bytes.ts';
 import { type EthernetHeader, llc } from './ethernet.ts';
 
-export const BRIDGE_GROUP = '01:80:c2:00:00:00';
+const BRIDGE_GROUP = '01:80:c2:00:00:00';
 
 export interface Bpdu extends Omit<EthernetHeader, 'dst' | 'etherType'> {
   readonly dst?: string;

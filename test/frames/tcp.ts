@@ -2,10 +2,7 @@ import { type Bytes, concat, u8, u16, u32, zeros } from './bytes.ts';
 import { transportChecksum, withChecksum } from './checksum.ts';
 import type { TransportLayer } from './layer.ts';
 
-export const TCP_FIN = 1;
-export const TCP_SYN = 2;
-export const TCP_RST = 4;
-export const TCP_ACK = 16;
+const TCP_SYN = 2;
 
 export interface TcpHeader {
   readonly srcPort: number;

@@ -17,9 +17,9 @@ interface Regression {
   readonly frame: f.Bytes;
   /** Where the backends differ, the one that it is about. */
   readonly backend?: BackendName;
-  /** Where it must not come to; nowhere unless told. */
+  /** Where it must not come to; nowhere by default. */
   readonly forbidden?: readonly Place[];
-  /** Where it has to come to; nowhere unless told. */
+  /** Where it has to come to; nowhere by default. */
   readonly due?: readonly Place[];
 }
 

@@ -121,7 +121,6 @@ const ENTRY: FdbEntry = {
   state: 'static',
   self: false,
   sticky: true,
-  externLearned: false,
 };
 
 /** What is found of a port in VLAN 10, or in the bridge's own, 5. */

@@ -229,9 +229,8 @@ for (const [from, to, tool] of [
   });
 }
 
-test('a move that is killed between new rules and old ones leaves both, and the next reload ends it', async (t) => {
-  const scene = await startScene(t, 'xtables');
-  const { lab, guest } = scene;
+/** Kills a move from xtables to nftables between new rules and old ones. */
+async function interruptMove(lab: Lab): Promise<void> {
   const stuck = 'input=$(cat); case $input in *"-X vg-"*) exec sleep 60 ;; esac';
   const rest = 'printf "%s\\n" "$input" | exec /usr/sbin/ebtables-nft-restore "$@"';
   await replaceTool(lab, 'ebtables-nft-restore', `${stuck}\n${rest}`);
@@ -252,6 +251,12 @@ test('a move that is killed between new rules and old ones leaves both, and the 
   );
   killed.kill('SIGKILL');
   await lab.dom0.namespace.run('umount', ['/usr/local/sbin']);
+}
+
+test('a move that is killed between new rules and old ones leaves both, and the next reload ends it', async (t) => {
+  const scene = await startScene(t, 'xtables');
+  const { lab, guest } = scene;
+  await interruptMove(lab);
   t.deepEqual(await passing(scene, SOURCES), ['192.0.2.41']);
   const checked = await vifguard(lab, ['check']);
   t.regex(
@@ -263,6 +268,18 @@ test('a move that is killed between new rules and old ones leaves both, and the 
   t.deepEqual(await passing(scene, SOURCES), ['192.0.2.41']);
   t.is((await guest.offline()).exitCode, 0);
   t.false((await lab.exec('nft', ['list', 'ruleset'])).stdout.includes('vg-'));
+});
+
+test('after a move that was killed, "host down" takes away the rules of both, and what bridges were told', async (t) => {
+  const { lab, guest } = await startScene(t, 'xtables');
+  const calls = () => lab.dom0.namespace.run('cat', ['/sys/class/net/xenbr0/bridge/nf_call_ip6tables']);
+  t.is((await vifguard(lab, ['host', 'up'])).exitCode, 0);
+  t.is((await calls()).trim(), '1');
+  await interruptMove(lab);
+  t.is((await guest.offline()).exitCode, 0);
+  t.is((await vifguard(lab, ['host', 'down'])).exitCode, 0);
+  t.is((await calls()).trim(), '0');
+  t.notRegex((await lab.exec('nft', ['list', 'ruleset'])).stdout, /vg-|vifguard/);
 });
 
 for (const [backend, tool] of [

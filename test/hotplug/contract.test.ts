@@ -5,7 +5,7 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import { GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 
-// How xl calls the script, and what it finds afterwards (DESIGN section 3).
+// How xl calls the script (libxl__get_hotplug_script_info in libxl_linux.c), and what it finds afterwards.
 
 interface PortInfo {
   readonly mtu: number;

@@ -13,13 +13,13 @@ import { startXenstored, XEN_ROOT } from './xenstored.ts';
 const SCRIPT = fileURLToPath(new URL('../../hotplug/vif-guard', import.meta.url));
 
 export interface LabOptions {
-  /** Names of dom0's bridges, each with an uplink and a gateway of its own; `xenbr0` unless told. */
+  /** Names of dom0's bridges, each with an uplink and a gateway of its own; `xenbr0` by default. */
   readonly bridges?: readonly string[];
-  /** The hotplug script; the checkout's own unless told. */
+  /** The hotplug script; the checkout's own by default. */
   readonly script?: string;
-  /** The host config's `backend`; what the environment's VIFGUARD_TEST_BACKEND says unless told, else xtables. */
+  /** The host config's `backend`; what the environment's VIFGUARD_TEST_BACKEND says by default, else xtables. */
   readonly backend?: BackendName;
-  /** The text of the host config besides; none unless told. */
+  /** The text of the host config besides; none by default. */
   readonly hostConfig?: string;
   /** Further environment of the script, and of what `exec` runs. */
   readonly environment?: Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { LabError } from './error.ts';
 
 export interface RunOptions {
   readonly input?: string | Uint8Array;
-  /** Milliseconds, after which the command is killed; 30 s unless told. */
+  /** Milliseconds, after which the command is killed; 30 s by default. */
   readonly timeout?: number;
   /** In addition to this program's own environment. */
   readonly env?: Readonly<Record<string, string>>;

@@ -33,7 +33,7 @@ export class Nic {
   #injector: Promise<Injector> | undefined;
   #capture: Promise<Capture> | undefined;
 
-  /** `sources`: where frames.c captures; the interface itself, promiscuously, unless told. */
+  /** `sources`: where frames.c captures; the interface itself, promiscuously, by default. */
   constructor(
     readonly namespace: Namespace,
     readonly name: string,

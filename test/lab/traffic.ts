@@ -18,7 +18,7 @@ export interface PingOptions {
   readonly size?: number;
   /** The interface, for a link-local address, or the source address. */
   readonly via?: string;
-  /** The hop limit; 64 unless told. */
+  /** The hop limit; 64 by default. */
   readonly ttl?: number;
   /** No router may fragment the request, nor its own host. */
   readonly dontFragment?: boolean;
@@ -64,7 +64,7 @@ export async function tcp(from: Machine, to: Machine, address: string, port = 42
 }
 
 export interface UdpOptions {
-  /** Octets of data; 1000 unless told. */
+  /** Octets of data; 1000 by default. */
   readonly size?: number;
   readonly sourcePort?: number;
 }
@@ -97,7 +97,7 @@ export interface DhcpServerOptions {
   readonly options?: readonly string[];
   /** Whether hosts make addresses themselves in the prefix that it advertises. */
   readonly slaac?: boolean;
-  /** Who serves; the gateway unless told. */
+  /** Who serves; the gateway by default. */
   readonly server?: Machine;
 }
 

@@ -7,13 +7,13 @@ import {
   flag,
   nestedAttribute,
   parseAttributes,
+  readFields,
   text,
   u8,
   u16,
   u32,
-  u64,
 } from '../../src/netlink/attributes.ts';
-import { BRIDGE_PORT, readBridgePort } from '../../src/netlink/bridge-port.ts';
+import { BRIDGE_PORT } from '../../src/netlink/bridge-port.ts';
 import { MalformedMessageError } from '../../src/netlink/error.ts';
 import { parseFdbEntry } from '../../src/netlink/fdb.ts';
 import { parseLink } from '../../src/netlink/link.ts';
@@ -50,7 +50,6 @@ test('attributes have the layout of struct nlattr', (t) => {
   t.deepEqual(u8(5).write(1), hex('0500 0500 01 000000'));
   t.deepEqual(u16(5).write(0x0102), hex('0600 0500 0201 0000'));
   t.deepEqual(u32(5).write(0x01020304), hex('0800 0500 04030201'));
-  t.deepEqual(u64(5).write(1n), hex('0c00 0500 0100000000000000'));
   t.deepEqual(text(3).write('lo'), hex('0700 0300 6c6f00 00'));
   t.deepEqual(flag(9).write(true), u8(9).write(1));
   t.deepEqual(nestedAttribute(2, [u8(1).write(7)]), hex('0c00 0280 0500 0100 07 000000'));
@@ -67,7 +66,6 @@ test('what a field writes it reads back', (t) => {
   roundTrip(u8(1), fc.integer({ min: 0, max: 0xff }));
   roundTrip(u16(2), fc.integer({ min: 0, max: 0xffff }));
   roundTrip(u32(3), fc.integer({ min: 0, max: 0xffffffff }));
-  roundTrip(u64(4), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
   roundTrip(flag(5), fc.boolean());
   roundTrip(
     text(6),
@@ -83,7 +81,6 @@ test('values that do not fit are refused and quoted', (t) => {
   refuse(() => u32(1).write(2 ** 32), /^4294967296 does not fit/);
   refuse(() => u32(1).write(1.5), /^1.5 does not fit/);
   refuse(() => u32(1).write(Number.NaN), /^NaN does not fit/);
-  refuse(() => u64(1).write(-1n), /^-1 does not fit/);
   refuse(() => text(1).write('vif1.0\0x'), /^"vif1.0\\u0000x" has a NUL/);
   refuse(() => bytesAttribute(1, Buffer.alloc(0xfffc)), /65532 bytes is too long; 65531 is the most/);
 });
@@ -130,7 +127,7 @@ test('no bytes make the parsers of messages fail otherwise than malformed', (t) 
       onlyMalformed(() => parseLink(Buffer.concat([header, payload])));
       onlyMalformed(() => parseFdbEntry(payload));
       onlyMalformed(() => parseFdbEntry(Buffer.concat([header.subarray(4), payload])));
-      onlyMalformed(() => readBridgePort(parseAttributes(payload)));
+      onlyMalformed(() => readFields(BRIDGE_PORT, parseAttributes(payload)));
       onlyMalformed(() => readAnswer([{ type, flags, payload }]));
     }),
     { numRuns: 2000 },

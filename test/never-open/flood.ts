@@ -78,7 +78,7 @@ export interface Outcome {
 }
 
 export interface FloodOptions {
-  /** How often the scenario is repeated at least; once unless told. */
+  /** How often the scenario is repeated at least; once by default. */
   readonly rounds?: number;
 }
 

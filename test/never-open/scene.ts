@@ -53,7 +53,7 @@ export async function useBackend(lab: Lab, backend: BackendName): Promise<void> 
   await lab.writeFile('vif-guard.conf', `backend = "${backend}"\ndomain_configs = [ "${lab.dir}" ]\n`);
 }
 
-export async function expectLawful(t: ExecutionContext, { guest, neighbour }: Scene): Promise<void> {
+async function expectLawful(t: ExecutionContext, { guest, neighbour }: Scene): Promise<void> {
   for (const each of [guest, neighbour]) {
     await each.configureAddresses();
     for (const address of [GATEWAY.ip, GATEWAY.ip6]) t.true(await ping(each, address), each.name);

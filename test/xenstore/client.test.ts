@@ -31,7 +31,6 @@ test('relative paths are those of dom0', async (t) => {
   await client.write('backend/vif/1/0/mac', '00:16:3e:00:00:01');
   t.is(await xs.read('/local/domain/0/backend/vif/1/0/mac'), '00:16:3e:00:00:01');
   t.is(await client.read('backend/vif/1/0/mac'), '00:16:3e:00:00:01');
-  t.is(await client.getDomainPath(7), '/local/domain/7');
 });
 
 test('directory, mkdir and rm', async (t) => {
@@ -157,20 +156,14 @@ test('a transaction that always collides ends with EAGAIN', async (t) => {
   t.true(runs > 1);
 });
 
-test('a watch tells changes at and below its path until it is closed', async (t) => {
+test('a watch tells changes at and below its path', async (t) => {
   const { xs, client } = await startStore(t);
   const seen: string[] = [];
-  const watch = await client.watch('/w', (path) => seen.push(path));
-  const all: string[] = [];
-  await client.watch('/w', (path) => all.push(path));
+  await client.watch('/w', (path) => seen.push(path));
   await waitFor(() => seen.includes('/w'));
   await xs.write({ '/w/a': '1', '/elsewhere': '2' });
   await waitFor(() => seen.includes('/w/a'));
   t.false(seen.includes('/elsewhere'));
-  await watch.close();
-  await xs.write({ '/w/late': '1' });
-  await waitFor(() => all.includes('/w/late'));
-  t.false(seen.includes('/w/late'));
 });
 
 test('a relative watch tells relative paths', async (t) => {

@@ -94,14 +94,17 @@ test('only the path of a vif is taken for one', (t) => {
   for (const path of wrong) t.throws(() => parseVifPath(path), { instanceOf: InputError }, path);
 });
 
-test('why a port failed is where libxl looks for it', async (t) => {
+test('why a port failed is where libxl looks for it, and the guest does not', async (t) => {
   const { xs, client } = await startStore(t);
   await xs.write(WRITTEN);
+  await execa('xenstore-chmod', [PATH, 'n0', 'r7'], { env: xs.env });
   await writeHotplugError(client, PATH, `bridge "xenbr9" does not exist\n\x1b[2J${'.'.repeat(5000)}`);
   t.is(await xs.read(`${PATH}/hotplug-status`), 'error');
   const text = await xs.read(`${PATH}/hotplug-error`);
   t.true(text?.startsWith('bridge "xenbr9" does not exist [2J...'));
   t.is(text?.length, 1000);
+  const permissions = await client.getPerms(`${PATH}/hotplug-error`);
+  t.deepEqual(permissions, [{ access: 'n', domid: 0 }]);
 });
 
 test('what is published replaces what was, is as readable as the vif, and is taken back', async (t) => {

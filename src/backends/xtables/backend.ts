@@ -20,10 +20,10 @@ export const xtables: Backend = {
   drops: readDrops,
 };
 
-/** Only the port's chains and its branch of the trees are written; the less, the better it is known what is there. */
+/** Writes the port's chains and its branch of the trees; fewer chains when the tables are known to be untouched. */
 async function applyPort(change: PortChange): Promise<void> {
   const { before, after, directory } = change;
-  // The first port, or the first since the registry was lost: look at what is there.
+  // The first port, or the first since the registry was lost: the kernel may hold anything.
   if (before.isEmpty) return await applyHost(after, directory);
   try {
     await changeTables(directory, (untouched) => restore(restoreInput(portBatch(change, untouched))));

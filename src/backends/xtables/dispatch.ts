@@ -1,15 +1,15 @@
 import type { Chains } from './chains.ts';
 
 /**
- * As many ports stand in one chain; above that it branches. The root always does: rules that are not about
- * ports stand in it, too, so that a port at its end would have it written anew, and tools that take rules away
- * wait for the kernel to let go of them.
+ * At most so many ports share one chain before it branches by prefix. The root always branches: it also holds
+ * rules that are not about ports, so a port in it would mean writing it anew, and a tool that deletes rules
+ * waits until the kernel has released them.
  */
 const FULL = 16;
 
 /**
- * The name lengths at which the tree branches. Three characters first, as odd vif names are rare; one
- * by one where domids count; then two by two, as the kernel allows 16 nested jumps in all.
+ * The name lengths at which the tree branches. First three characters, `vif`, as other names are rare; then one
+ * at a time, where domids differ; then two at a time, as the kernel allows 16 nested jumps in all.
  */
 const BRANCHES = [3, 4, 5, 6, 7, 9, 11, 13];
 
@@ -17,16 +17,16 @@ const BRANCHES = [3, 4, 5, 6, 7, 9, 11, 13];
 interface Node {
   readonly prefix: string;
   readonly branches: readonly string[];
-  /** The ports that stand here. */
+  /** The ports whose rules are in this node itself. */
   readonly ports: readonly string[];
 }
 
 /**
  * The tree of names by which a frame gets to its port's chain in a few comparisons, however many ports
- * there are. A port that comes is most often one more name at the end of one node.
+ * there are. A new port is most often one more name at the end of one node.
  *
- * @param touching only the nodes on the way to this port, which has come, changed or gone, and those beside
- *   it that have no branches: they come when a node branches, and go when it no longer does.
+ * @param touching a port that was added, changed or removed: then only the nodes on the way to it, and their
+ *   neighbours without branches, which appear when a node branches and disappear when it no longer does.
  */
 export function nameTree(ports: readonly string[], touching?: string, prefix = ''): readonly Node[] {
   const length = BRANCHES.find((longer) => longer > prefix.length);
@@ -67,7 +67,7 @@ export function dispatchChains({ root, option, tree, leaf }: Dispatch): Chains {
   );
 }
 
-/** Names no longer than a prefix stay where they are. */
+/** The ports by prefix; names that are no longer than the prefix stay in the node itself. */
 function branchesAt(length: number, ports: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const branches = new Map<string, string[]>();
   for (const port of ports) {

@@ -16,7 +16,7 @@ export const HOOKS: readonly {
   readonly table: keyof Tables;
   readonly chain: string;
   readonly rule: string;
-  /** Whether others' rules may come to stand in front. */
+  /** Whether other programs' rules may stand in front of it. */
   readonly anywhere?: true;
 }[] = [
   { table: 'ebtables nat', chain: 'PREROUTING', rule: `-j ${ROOT.fromGuest}` },

@@ -7,8 +7,8 @@ import { NOTHING_PRESENT, restoreInput } from './restore.ts';
 import { chainsOf, readTables, rehearse, type SavedTables } from './tools.ts';
 
 /**
- * What the kernel's tables hold besides, or instead of, what they should: both as the tools list
- * them, so that no difference is one of spelling.
+ * How the kernel's tables differ from what they should hold. Both are compared as the tools list them, so that
+ * spelling makes no difference.
  */
 export async function readDrift(host: GuardedHost | undefined): Promise<readonly Drift[]> {
   const tables = host === undefined ? NO_TABLES : hostTables(host);
@@ -41,7 +41,7 @@ function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables
 /** The comparisons of a tree's node with names. */
 const COMPARISON = / (?:-[io]|--physdev-in) \S+ -j vg-/;
 
-/** Names stand in a node in the order in which their ports came, which nothing depends on and nobody remembers. */
+/** A node lists ports in the order in which they were added, which is not recorded and does not matter. */
 function sortPorts(rules: readonly string[]): readonly string[] {
   const sorted = rules.filter((rule) => COMPARISON.test(rule)).sort();
   let next = 0;

@@ -3,9 +3,9 @@ import { DROP_LOG_GROUP, DROP_LOG_LIMIT, dropLogPrefix } from '../drop-log.ts';
 import { type Chains, reasonChain, type Tables } from './chains.ts';
 
 /**
- * The chains in which all drops end, one for each reason. They log so many a second for the reason. A limit
- * for each port would take a rule for each, which every drop of every port leads to: kernels such as Debian 12's
- * walk them all, once for every such way, at each change (nft_chain_validate). For the same cause they are short.
+ * The chains in which all drops end, one for each reason, with one log limit for the whole reason. A limit for
+ * each port would need a rule for each port in these chains, and kernels such as Debian 12's walk them at each
+ * change, once for every rule that leads there (nft_chain_validate). That is also why the chains are short.
  */
 export function reasonChains(): Partial<Tables> {
   const ebtables = chains((log) => `-j DROP ${LIMIT} ${log}`);

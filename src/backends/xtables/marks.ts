@@ -36,7 +36,7 @@ export const GRANT: Readonly<Record<Grant, number>> = {
   dhcp: 0x0080_0000,
 };
 
-/** Which reason they have found to drop it: all of its mark then. */
+/** The reason for which the shared stages drop the frame; the mark then holds nothing else. */
 export const VERDICT = 0x01f0_0000;
 
 /** The value of VERDICT for a reason; 0 is none. */
@@ -71,7 +71,7 @@ export function hex(mark: number): string {
   return `0x${mark.toString(16)}`;
 }
 
-/** What is to be known of a frame once a port has let it in. */
+/** What other ports' rules need to know of a frame that a port has let in. */
 export function provenanceMarks({ peer, isolated }: Provenance, restricted: boolean): number {
   return bits(peer ? MARK.peer : 0, isolated ? MARK.isolated : 0, restricted ? MARK.restricted : 0);
 }

@@ -7,7 +7,7 @@ export const PACKET_END = 'vg-end';
 const WHOLE = 'vg-end-ok';
 const FIRST = 'vg-end-first';
 
-/** Both halves of the port space, as one range over all of it is left out by the tools. */
+/** Both halves of the port space: the tools leave out a range over all of it. */
 const PORTS = ['0:32767', '32768:65535'];
 const WITH_PORTS = ['tcp', 'udp'];
 
@@ -22,9 +22,9 @@ const SHORT_ICMPV6 = [
 
 /**
  * ebtables sees the whole frame, and so takes octets behind the IPv6 packet for its upper layer; with
- * them, a first fragment could hide from ebtables what its receiver puts together. br_netfilter has
- * cut them off when ip6tables comes to see the packet: here the upper layer has to be found once more
- * (RFC 7112), as `holdsUpperLayer` of the model says. Later fragments hold none.
+ * them, a first fragment could hide from ebtables what its receiver reassembles. br_netfilter has cut
+ * them off before ip6tables sees the packet, so the upper layer has to be found here once more
+ * (RFC 7112), as the model's `holdsUpperLayer` says. Later fragments hold none.
  */
 export const PACKET_END_CHAINS: Chains = new Map([
   [

@@ -6,9 +6,9 @@ import { type Batch, HOOKED_ONCE } from './restore.ts';
 /**
  * What a change of one port has to write.
  *
- * A port that comes while nobody has touched the tables needs little: chains of its own, and rules at
- * the end of others. That spares the tools and the kernel most of their work, as replacing rules makes
- * the tools read them first, and wait for the kernel to let go of the old ones.
+ * A port that is added while nobody has touched the tables needs little: chains of its own, and rules at
+ * the end of others. That spares most of the work: to replace rules, the tools first read them, and then
+ * wait until the kernel has released the old ones.
  *
  * @param untouched whether the tables are known to be as they should be for the host before.
  */
@@ -17,7 +17,7 @@ export function portBatch(change: PortChange, untouched: boolean): Batch {
   const old = tablesOf(before, port);
   const wanted = tablesOf(after, port);
   const gone = mapTables((name) => [...old[name].keys()].filter((chain) => !wanted[name].has(chain)));
-  // An attach that was killed has left a record, and who knows what of its chains.
+  // A killed attach has left a record, and perhaps only some of its chains.
   if (!untouched || (before.ports.has(port) && after.ports.has(port))) {
     return { tables: wanted, present: { chains: gone, hooks: HOOKED_ONCE }, hooked: true };
   }

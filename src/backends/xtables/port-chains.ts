@@ -10,7 +10,7 @@ import { addMarks, bits, GRANT, hex, MARK, marked, provenanceMarks } from './mar
 import { markedDrops } from './shared-stages.ts';
 import { type Rendered, renderStage } from './stage-chains.ts';
 
-/** The stages that may need a chain of their own, by short names: with a port's 15 characters there are 6 left. */
+/** Short names of the stages that may need a chain of their own: a port's 15 characters leave 6 for them. */
 const SHORT: Record<string, string> = {
   identity: 'id',
   delivery: 'to',
@@ -19,7 +19,7 @@ const SHORT: Record<string, string> = {
 };
 
 type Family = 'arp' | 'ipv4' | 'ipv6';
-/** The most frequent first. */
+/** The most frequent family first. */
 const FAMILIES: readonly (readonly [Family, string])[] = [
   ['ipv4', '4'],
   ['ipv6', '6'],
@@ -160,8 +160,8 @@ function renderOwn(way: Direction, stage: Stage, { family, short, pass }: OwnPla
 }
 
 /**
- * Without rules that ebtables has no words for. It finds no protocol but 44 in a later fragment, too: rules about
- * another one need not be kept from it.
+ * Leaves out rules that ebtables cannot express, and exceptions that it does not need: in a later fragment it
+ * finds no protocol but 44, so rules about other protocols do not match one anyway.
  */
 function withoutNeedless(all: Stage): Stage {
   const stage = { ...all, rules: all.rules.filter(({ match }) => !isBeyondEbtables(match)) };

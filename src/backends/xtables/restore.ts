@@ -18,7 +18,7 @@ export interface Present {
   readonly hooks: readonly number[];
 }
 
-/** The state at every attach but the first: each hook stands there once. */
+/** At every attach but the first, each hook is there once. */
 export const HOOKED_ONCE: Present['hooks'] = HOOKS.map(() => 1);
 
 /** The state of a kernel that has never seen us. */
@@ -28,7 +28,7 @@ export const NOTHING_PRESENT: Present = {
 };
 
 export interface Batch {
-  /** Chains to write anew; an empty chain stays. */
+  /** Chains to write anew; an empty one is kept. */
   readonly tables: Tables;
   /** Rules at the end of chains that stay as they are. */
   readonly appended?: Tables;
@@ -39,7 +39,7 @@ export interface Batch {
 
 /**
  * Input for `*-restore --noflush`: `:CHAIN` makes or empties a chain, and chains that are present but
- * not in `tables` go. Taking each hook off and putting it back proves that it was there, at no cost.
+ * not in `tables` go. Deleting each hook and adding it again proves, at no extra cost, that it was there.
  */
 export function restoreInput(batch: Batch): RestoreInput {
   const text = (tool: ToolName) =>

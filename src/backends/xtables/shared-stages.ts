@@ -13,7 +13,7 @@ import { type Chains, ROOT, reasonChain } from './chains.ts';
 import { ebtablesMatch, isBeyondEbtables } from './ebtables-match.ts';
 import { addMarks, bits, GRANT, hex, MARK, VERDICT, verdictMark } from './marks.ts';
 
-/** Where frames go on that their port's own stages have let pass. */
+/** Where frames go that their port's own stages have let pass. */
 export const SHARED_STAGES = 'vg-judge';
 
 const ACCEPT_IPV4 = addMarks(MARK.accepted, 'ACCEPT');
@@ -22,8 +22,8 @@ const ACCEPT_IPV6 = addMarks(bits(MARK.accepted, MARK.upperLayer), 'ACCEPT');
 /**
  * The stages behind a port's own, one copy for all ports: the kernel walks all that a port's chains
  * lead to at each change (nft_chain_validate), once for every rule that leads there. A frame is
- * accepted here, or comes back with the reason against it as its mark: then its port drops it, and
- * counts.
+ * accepted here, or returns with the reason against it as its mark: then its port's chain drops and
+ * counts it.
  */
 export function sharedChains(): Chains {
   const unless = `--mark 0x0/${hex(MARK.judged)} -j RETURN`;
@@ -54,7 +54,7 @@ export function sharedChains(): Chains {
   ]);
 }
 
-/** A port's own chain for what the shared stages have found against its frames: each reason by a rule that counts. */
+/** The rules of a port's own chain for frames that the shared stages have marked: one for each reason, which counts. */
 export function markedDrops(): readonly string[] {
   const rules = [...RESTRICTIONS_IPV4, ...RESTRICTIONS_IPV6].map(({ rule }) => rule);
   const verdicts = [...rules, ...unspecifiedIpv6.rules, ...upperLayer.rules].map(({ verdict }) => verdict);
@@ -81,8 +81,8 @@ function target(verdict: Verdict, onward: string): string {
 const FREQUENT = [PROTOCOL.tcp, PROTOCOL.udp];
 
 /**
- * Rules that a port's grants lift, TCP's and UDP's first: these frames are then through. That changes
- * nothing, as rules about different protocols have no frame in common.
+ * Rules that a port's grants lift. Those about TCP and UDP come first, as most frames are of these and are then
+ * done; the order changes no verdict, as rules about different protocols have no frame in common.
  */
 function restrictions(all: readonly Restriction[], family: Family, onward: string): readonly string[] {
   const lines = (some: readonly Restriction[]) =>

@@ -1,14 +1,14 @@
 import type { Match, Stage, Verdict } from '../../rules/rule.ts';
 import { reasonChain } from './chains.ts';
 
-/** How one table says things. */
+/** How one table expresses matches and verdicts. */
 export interface Dialect {
   readonly match: (match: Match) => string;
   /** The frames that do not match, if the tool can say that of every frame, a malformed one too. */
   readonly unless?: (match: Match) => string | undefined;
-  /** The target that ends the way with acceptance. */
+  /** The target that accepts for good. */
   readonly accept: string;
-  /** The target for what passes; to go on behind the stage when absent. */
+  /** The target for what passes; absent: it goes on behind the stage. */
   readonly pass?: string | undefined;
 }
 
@@ -19,8 +19,8 @@ export interface Rendered {
 }
 
 /**
- * A stage as rules in the calling chain; one whose frames may go on behind it from the middle needs a
- * chain of its own to return from.
+ * A stage as rules in the calling chain; a stage that may let frames pass before its last rule needs a chain of
+ * its own to return from.
  */
 export function renderStage(stage: Stage, chain: string, dialect: Dialect): Rendered {
   const unless = unlessRule(stage, dialect);
@@ -33,7 +33,7 @@ export function renderStage(stage: Stage, chain: string, dialect: Dialect): Rend
   return apart ? { rules: [`-j ${chain}`], chains: new Map([[chain, rules]]) } : { rules, chains: new Map() };
 }
 
-/** A stage that lets one match go on, as one rule about all others. */
+/** A stage that lets a single match pass, as one rule about all other frames. */
 function unlessRule({ rules, otherwise }: Stage, dialect: Dialect): string | undefined {
   const [only, ...others] = rules;
   if (only?.verdict !== 'pass' || others.length > 0 || dialect.pass !== undefined) return undefined;

@@ -91,11 +91,11 @@ export function networkRolesIpv4(policy: GuardPolicy): Stage<'network-roles'> {
 }
 
 export function networkRolesIpv6(policy: GuardPolicy): Stage<'network-roles'> {
-  // What a later fragment is, its first one says.
+  // The first fragment decides about later ones.
   return stage([pass({ protocol: 'later-fragment' }), ...restrictionsOn(policy, RESTRICTIONS_IPV6)]);
 }
 
-/** What a policy grants, of what lifts restrictions. */
+/** Those grants of a policy that lift restrictions. */
 export function grantsOf({ roles, dhcp }: Pick<GuardPolicy, 'roles' | 'dhcp'>): readonly Grant[] {
   return [...roles, ...(dhcp ? (['dhcp'] as const) : [])];
 }

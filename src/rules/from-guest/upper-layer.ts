@@ -25,7 +25,7 @@ const OPAQUE_HEADERS = [135, 139, 140];
 
 /**
  * The IPv6 upper layer is in sight (RFC 7112): ports for TCP and UDP, a known type for ICMPv6. Later
- * fragments pass, as without a first one they are nothing.
+ * fragments pass: without their first one nobody can reassemble them.
  */
 export const upperLayer: Stage<'upper-layer'> = {
   name: 'upper-layer',

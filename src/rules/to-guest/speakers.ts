@@ -17,7 +17,7 @@ export const speakersIpv4: Stage<'speakers'> = {
 export const speakersIpv6: Stage<'speakers'> = {
   name: 'speakers',
   rules: [
-    // What it is, its first fragment says.
+    // The first fragment decides about later ones.
     pass({ protocol: 'later-fragment' }),
     drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, sourcePort: only(547) }),
     drop('dhcp-server', { fromPeer: true, protocol: PROTOCOL.udp, destinationPort: only(546) }),
