@@ -83,6 +83,33 @@ export function because(
   return Object.entries(shots).map(([name, frames]) => ({ name, reason, shots: frames }));
 }
 
+/** @throws TypeError when there are none, as nothing would be proved then. */
+export function ofReason(reason: Attack['reason'], attacks: readonly Attack[]): readonly Attack[] {
+  return some(`of the reason ${reason}`, attacks, (attack) => attack.reason === reason);
+}
+
+/**
+ * Those that a pattern matches.
+ *
+ * @throws TypeError when a pattern matches none, so that an attack with another name does not drop out unseen.
+ */
+export function named(attacks: readonly Attack[], ...patterns: readonly RegExp[]): readonly Attack[] {
+  const chosen = patterns.flatMap((pattern) =>
+    some(`named like ${pattern}`, attacks, ({ name }) => pattern.test(name)),
+  );
+  return [...new Set(chosen)];
+}
+
+function some(
+  what: string,
+  attacks: readonly Attack[],
+  chooses: (attack: Attack) => boolean,
+): readonly Attack[] {
+  const chosen = attacks.filter(chooses);
+  if (chosen.length === 0) throw new TypeError(`there is no attack ${what}`);
+  return chosen;
+}
+
 /** A message that a guest has no business with. */
 export interface Message {
   readonly name: string;

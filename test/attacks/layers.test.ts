@@ -3,14 +3,14 @@ import * as f from '../frames/index.ts';
 import { type FdbEntry, fdb } from '../lab/effects.ts';
 import type { Lab } from '../lab/lab.ts';
 import { DOM0, GATEWAY } from '../lab/segment.ts';
-import { because, harmless4, harmless6, ipv4Shots, ipv6Shots, type Shot } from './attack.ts';
+import { because, harmless4, harmless6, ipv4Shots, ipv6Shots, named, ofReason, type Shot } from './attack.ts';
 import { bridgeAlone, type Cast, filterAlone, GUEST, guard, NEIGHBOUR, STRANGER, startCast } from './cast.ts';
 import { LAWFUL, lawfulArp, lawfulIpv4, lawfulIpv6 } from './catalogue/lawful.ts';
 import { LINK_ATTACKS } from './catalogue/link.ts';
 import { FOR_GUEST } from './catalogue/to-guest.ts';
 import { expectAllowed, expectDrops, proveAttacks } from './prove.ts';
 
-const macSpoofing = LINK_ATTACKS.filter(({ reason }) => reason === 'mac-spoof');
+const macSpoofing = ofReason('mac-spoof', LINK_ATTACKS);
 const asKernel = (attacks: typeof macSpoofing) =>
   attacks.map((attack) => ({ ...attack, reason: 'kernel' as const }));
 
@@ -24,8 +24,11 @@ async function guardedCast(t: ExecutionContext): Promise<Cast> {
 }
 
 const ownIpv6 = lawfulIpv6(GUEST);
-const nd = Object.fromEntries(Object.entries(ownIpv6).filter(([name]) => /^(NS|NA|RS|DAD)/.test(name)));
-const ofLinkLocal = { echo: ipv6Shots(harmless6(), { src: GUEST.linkLocal }) };
+/** What only ip6tables judges. */
+const judgedByIp6tables = () => [
+  ...named(because('unfiltered', ownIpv6), /^NS/, /^NA/, /^RS/, /^DAD/),
+  ...because('unfiltered', { 'from link-local': ipv6Shots(harmless6(), { src: GUEST.linkLocal }) }),
+];
 
 test('ebtables’ nat table is flushed: nothing passes', async (t) => {
   const cast = await guardedCast(t);
@@ -40,13 +43,13 @@ test('ebtables’ nat table is flushed: nothing passes', async (t) => {
 test('ip6tables’ raw table is flushed: nothing passes that it should have judged', async (t) => {
   const cast = await guardedCast(t);
   await cast.lab.dom0.namespace.run('ip6tables', ['-t', 'raw', '-F']);
-  await expectDrops(t, cast, because('unfiltered', { ...nd, ...ofLinkLocal }));
+  await expectDrops(t, cast, judgedByIp6tables());
 });
 
 test('the bridge no longer calls ip6tables: nothing passes that it should have judged', async (t) => {
   const cast = await guardedCast(t);
   await cast.lab.dom0.namespace.ip('link set xenbr0 type bridge nf_call_ip6tables 0');
-  await expectDrops(t, cast, because('unfiltered', { ...nd, ...ofLinkLocal }));
+  await expectDrops(t, cast, judgedByIp6tables());
 });
 
 // The bridge, when the packet filter is gone.

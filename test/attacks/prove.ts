@@ -53,8 +53,18 @@ export async function expectDrops(
 
 type Examine = (batch: readonly Attack[]) => Promise<readonly string[]>;
 
+/** Of what is not sent, and of what would arrive nowhere anyway, nothing is proved. @throws TypeError */
+function assertMeaningful(attacks: readonly Attack[]): void {
+  if (attacks.length === 0) throw new TypeError('there is no attack to prove');
+  const idle = attacks.find(
+    ({ shots }) => shots.length === 0 || shots.some(({ reaches }) => reaches.length === 0),
+  );
+  if (idle) throw new TypeError(`"${idle.name}" sends nothing, or something that arrives nowhere`);
+}
+
 /** Examines many attacks at once, as that is fast; where something is wrong, each alone, as that is exact. */
 async function failures(attacks: readonly Attack[], examine: Examine): Promise<readonly string[]> {
+  assertMeaningful(attacks);
   const found: string[] = [];
   for (const batch of batches(attacks)) {
     const together = await examine(batch);

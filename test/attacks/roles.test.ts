@@ -85,11 +85,10 @@ test('vrrp=: the virtual router’s MACs and addresses, not those of another', a
     }),
     ...because('nd-spoof', { 'NA for another virtual address': advertised('2001:db8:0:ffff::51', mac6) }),
     ...because('arp-spoof', {
-      'ARP with the MAC of another':
-        lawfulArp({ mac, ip })['ARP reply']?.map(({ frame, reaches }) => ({
-          frame: f.concat(frame.subarray(0, 6), f.mac(GUEST.mac), frame.subarray(12)),
-          reaches,
-        })) ?? [],
+      'ARP with the MAC of another': lawfulArp({ mac, ip })['ARP reply'].map(({ frame, reaches }) => ({
+        frame: f.concat(frame.subarray(0, 6), f.mac(GUEST.mac), frame.subarray(12)),
+        reaches,
+      })),
     }),
   ]);
 });

@@ -1,5 +1,5 @@
-/** Our parser against the real libxlutil, on generated texts. Needs gcc and libxen-dev. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+/** Our parser against the real libxlutil, on generated texts. Needs gcc and libxen-dev, which `make deps` installs. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -14,7 +14,8 @@ const SOURCE = fileURLToPath(new URL('./xlu-oracle.c', import.meta.url));
 const BUILD = fileURLToPath(new URL('../../build', import.meta.url));
 const SAMPLES = 30_000;
 
-const differential = existsSync('/usr/include/libxlutil.h') ? test : test.skip;
+/** For a machine that cannot have libxen-dev: `VIFGUARD_TEST_WITHOUT_XLU=1`. */
+const differential = process.env.VIFGUARD_TEST_WITHOUT_XLU === '1' ? test.skip : test;
 
 differential('makes of any text what libxlutil makes of it', async (t) => {
   t.timeout(120_000);

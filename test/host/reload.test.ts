@@ -5,6 +5,7 @@ import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { poll } from '../lab/poll.ts';
+import { replaceTool, restoreTool } from '../lab/replace-tool.ts';
 import { GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 
@@ -221,7 +222,7 @@ for (const [from, to, tool] of [
     t.is(exitCode, 1);
     t.regex(stderr, new RegExp(`^vifguard: ${tool} refused the rules: no luck`));
     t.deepEqual(await passing(scene, SOURCES), ['192.0.2.41']);
-    await lab.dom0.namespace.run('umount', ['/usr/local/sbin']);
+    await restoreTool(lab);
     t.is((await vifguard(lab, ['check'])).exitCode, 0);
     t.deepEqual((await guards(lab)).links, before.links);
     await configure(lab, { backend: from });
@@ -250,7 +251,7 @@ async function interruptMove(lab: Lab): Promise<void> {
     20_000,
   );
   killed.kill('SIGKILL');
-  await lab.dom0.namespace.run('umount', ['/usr/local/sbin']);
+  await restoreTool(lab);
 }
 
 test('a move that is killed between new rules and old ones leaves both, and the next reload ends it', async (t) => {
@@ -300,21 +301,10 @@ printf '%s\\n' "$input" | exec /usr/sbin/${tool} "$@"`,
     t.deepEqual([exitCode, stdout], [1, '']);
     t.regex(stderr, /^vifguard: web1 \(vif1\.0\) was not reloaded: .* refused the rules: no luck/);
     t.deepEqual(await passing(scene, SOURCES), ['192.0.2.41']);
-    await lab.dom0.namespace.run('umount', ['/usr/local/sbin']);
+    await restoreTool(lab);
     t.is((await vifguard(lab, ['check'])).exitCode, 0);
     t.regex((await vifguard(lab, ['reload'])).stdout, /ipv4 is 192\.0\.2\.42/);
   });
-}
-
-/** Puts a script in front of a tool, in dom0 alone. */
-async function replaceTool(lab: Lab, tool: string, script: string): Promise<void> {
-  const path = `/usr/local/sbin/${tool}`;
-  const commands = [
-    'mount -t tmpfs tmpfs /usr/local/sbin',
-    `printf '#!/bin/sh\\n%s\\n' "$1" >${path}`,
-    `chmod +x ${path}`,
-  ];
-  await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n'), 'sh', script]);
 }
 
 async function registryText(lab: Lab): Promise<string> {

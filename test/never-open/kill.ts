@@ -1,3 +1,4 @@
+import { LabError } from '../lab/error.ts';
 import type { Lab } from '../lab/lab.ts';
 
 // SIGKILL for whatever calls a tool of the packet filter, from that tool.
@@ -36,18 +37,21 @@ export async function wrapTools(lab: Lab): Promise<void> {
 /**
  * Repeats a command, that each time is killed at a further call of a tool, until it comes to its end.
  * Gives how often it was killed.
+ *
+ * @throws LabError when it comes to its end without success.
  */
 export async function killedAtEach(
   lab: Lab,
   moment: Moment,
-  command: () => Promise<{ readonly exitCode: number }>,
+  command: () => Promise<{ readonly exitCode: number; readonly stderr: string }>,
 ): Promise<number> {
   const arm = (call: number) =>
     lab.dom0.namespace.run('tee', [`${DIRECTORY}/kill`], { input: `${call} ${moment}\n` });
   for (let call = 1; ; call++) {
     await arm(call);
-    const { exitCode } = await command();
+    const { exitCode, stderr } = await command();
     await arm(0);
-    if (exitCode !== -1) return call - 1;
+    if (exitCode === 0) return call - 1;
+    if (exitCode !== -1) throw new LabError(`the command ended by itself, with ${exitCode}: ${stderr}`);
   }
 }

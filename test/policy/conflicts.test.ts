@@ -154,7 +154,7 @@ for (const [what, a, b, conflict] of cases) {
   });
 }
 
-test('is quick for one guest among 4000, even with thousands of addresses', (t) => {
+test('is little work for one guest among 4000, even with 50 000 addresses', (t) => {
   const others = Array.from({ length: 4000 }, (_, i) =>
     guest({
       name: `g${i}`,
@@ -162,11 +162,12 @@ test('is quick for one guest among 4000, even with thousands of addresses', (t) 
       ip: [`198.51.${i >> 8}.${i & 255}`, `2001:db8:1::${i.toString(16)}`],
     }),
   );
-  const ip = Array.from({ length: 2000 }, (_, i) => `2001:db8:2::${i.toString(16)}`);
+  const ip = Array.from({ length: 50_000 }, (_, i) => `2001:db8:2::${i.toString(16)}`);
   const claim = guest({ name: 'new', mac: A, ip });
+  // Comparing each with each would take three times as much CPU time as is allowed, this takes a tenth.
   const start = process.cpuUsage();
   t.is(findConflict(claim, others), undefined);
   const { user } = process.cpuUsage(start);
   t.log(`${user / 1000} ms`);
-  t.true(user < 1_000_000);
+  t.true(user < 2_000_000);
 });

@@ -13,8 +13,8 @@ export interface Watcher {
   /** What it has printed since it was started, or since `forget`. */
   readonly lines: readonly string[];
   forget(): void;
-  /** Waits for a line and gives how long that took, in milliseconds. @throws LabError after 20 s */
-  said(pattern: RegExp): Promise<number>;
+  /** Waits for a line. @throws LabError after 20 s */
+  said(pattern: RegExp): Promise<void>;
   /** Waits until it has printed nothing for that long. */
   quiet(ms: number): Promise<void>;
   /** Ends it, and gives its exit status; -1 for a signal's. */
@@ -46,13 +46,11 @@ export async function startWatcher(lab: Lab): Promise<Watcher> {
       lines = [];
     },
     said: async (pattern) => {
-      const start = performance.now();
       await poll(`a line like ${pattern}`, () => lines.some((line) => pattern.test(line)), 20_000).catch(
         (cause) => {
           throw new LabError(`${cause.message}; it said: ${lines.join('\n')}`);
         },
       );
-      return performance.now() - start;
     },
     quiet: async (ms) => {
       for (let count = -1; count !== lines.length; await sleep(ms)) count = lines.length;

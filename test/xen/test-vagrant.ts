@@ -1,19 +1,22 @@
 import { parseArgs } from 'node:util';
 import { DRIVER } from './stories/driver.ts';
+import { NOT_RUN } from './stories/index.ts';
 import { PLAYGROUND } from './stories/playground.ts';
 import { runSuite, selected } from './suite.ts';
 import { Vagrant } from './vagrant.ts';
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const [only = ''] = positionals;
-// The machine has no second disk for a driver domain.
-const stories = [PLAYGROUND, ...selected(only).filter((story) => story !== DRIVER)];
+const NO_DRIVER = `${DRIVER.name}: this machine has no second disk for a driver domain; "make test-xen" has one`;
+const wanted = selected(only);
+if (only !== '' && wanted.includes(DRIVER)) throw new TypeError(NO_DRIVER);
+const stories = [PLAYGROUND, ...wanted.filter((story) => story !== DRIVER)];
 const start = performance.now();
 try {
   const machine = await Vagrant.up();
   console.log(`up after ${((performance.now() - start) / 1000).toFixed(0)} s`);
   for (const command of ['sudo xl list', 'sudo vifguard status']) console.log(await machine.ssh(command));
-  process.exitCode = (await runSuite([machine.dom0], stories)) ? 0 : 1;
+  process.exitCode = (await runSuite([machine.dom0], stories, [...NOT_RUN, NO_DRIVER])) ? 0 : 1;
 } finally {
   await Vagrant.destroy();
 }

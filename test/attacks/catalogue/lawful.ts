@@ -12,6 +12,7 @@ import {
 } from '../attack.ts';
 import { GUEST, type Station } from '../cast.ts';
 
+// The names of what is lawful are part of its type, so that tests which choose by name do so of those there are.
 type Shots = Readonly<Record<string, readonly Shot[]>>;
 
 const tcp = () => f.tcp({ srcPort: 9, dstPort: 9 }, f.marker());
@@ -19,7 +20,7 @@ const error = (type: number) => f.icmp({ type }, f.concat(f.zeros(32), f.marker(
 const error6 = (type: number) => f.icmpv6({ type }, f.concat(f.zeros(44), f.marker()));
 
 /** ARP as a station that has `ip` and sends from `mac`. */
-export function lawfulArp({ mac, ip }: Pick<Station, 'mac' | 'ip'>): Shots {
+export function lawfulArp({ mac, ip }: Pick<Station, 'mac' | 'ip'>) {
   const arp = (fields: Partial<f.Arp>) =>
     everywhere(ALL_HOSTS, (to) =>
       f.ethernet(
@@ -33,7 +34,7 @@ export function lawfulArp({ mac, ip }: Pick<Station, 'mac' | 'ip'>): Shots {
     'ARP probe': arp({ senderIp: '0.0.0.0', targetIp: ip }),
     'ARP announcement': arp({ targetIp: ip }),
     'ARP announcement, as a reply': arp({ op: f.ARP_REPLY, targetIp: ip }),
-  };
+  } satisfies Shots;
 }
 
 /** IPv4 as a station that has `ip` and sends from `mac`. */
@@ -56,7 +57,7 @@ export function lawfulIpv4({ mac, ip }: Pick<Station, 'mac' | 'ip'>): Shots {
 }
 
 /** IPv6 as a station that has `ip6` and sends from `mac`. */
-export function lawfulIpv6({ mac, ip6 }: Pick<Station, 'mac' | 'ip6'>): Shots {
+export function lawfulIpv6({ mac, ip6 }: Pick<Station, 'mac' | 'ip6'>) {
   const packet = (payload: f.TransportLayer, options: Parameters<typeof ipv6Shots>[1] = {}) =>
     ipv6Shots(payload, { src: ip6, ether: { src: mac }, ...options });
   const slla = f.sourceLinkLayer(mac);
@@ -89,11 +90,11 @@ export function lawfulIpv6({ mac, ip6 }: Pick<Station, 'mac' | 'ip6'>): Shots {
     'MLDv1 report': packet(f.mldReport('ff05::1:3'), { extensions: [f.hopByHop(f.IPV6_ROUTER_ALERT)] }),
     'MLDv1 done': packet(f.mldDone('ff05::1:3'), { extensions: [f.hopByHop(f.IPV6_ROUTER_ALERT)] }),
     'MLDv2 report': packet(f.mldv2Report('ff05::1:3'), { extensions: [f.hopByHop(f.IPV6_ROUTER_ALERT)] }),
-  };
+  } satisfies Shots;
 }
 
 /** What needs no address yet. */
-export const BEFORE_AN_ADDRESS: Shots = {
+export const BEFORE_AN_ADDRESS = {
   'DHCP discover': [
     {
       frame: f.ethernet(
@@ -109,7 +110,7 @@ export const BEFORE_AN_ADDRESS: Shots = {
     group: 'ff02::16',
     extensions: [f.hopByHop(f.IPV6_ROUTER_ALERT)],
   }),
-};
+} satisfies Shots;
 
 /** A client's messages once it has an address to send from. */
 const CLIENTS: Shots = {
@@ -120,7 +121,7 @@ const CLIENTS: Shots = {
   }),
 };
 
-const named = (suffix: string, shots: Shots): Shots =>
+const suffixed = (suffix: string, shots: Shots): Shots =>
   Object.fromEntries(Object.entries(shots).map(([name, list]) => [`${name}${suffix}`, list]));
 
 /** Fragments are not for link-local sources. */
@@ -135,7 +136,7 @@ export const LAWFUL: Shots = {
   ...lawfulArp(GUEST),
   ...lawfulIpv4(GUEST),
   ...lawfulIpv6(GUEST),
-  ...named(', from link-local', fromLinkLocal),
+  ...suffixed(', from link-local', fromLinkLocal),
   ...BEFORE_AN_ADDRESS,
   ...CLIENTS,
 };

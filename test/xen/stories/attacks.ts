@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Attack, because } from '../../attacks/attack.ts';
+import { type Attack, because, named } from '../../attacks/attack.ts';
 import { GUEST, NEIGHBOUR, PLACES, type Place } from '../../attacks/cast.ts';
 import { LAWFUL } from '../../attacks/catalogue/lawful.ts';
 import { ALL_ATTACKS, ATTACK_CLASSES } from '../../attacks/showcase.ts';
@@ -23,7 +23,7 @@ function volley(): Volley {
   const arp = f.arp({ op: f.ARP_REQUEST, senderMac: GUEST.mac, senderIp: GUEST.ip, targetIp: GUEST.ip });
   const fence = f.ethernet({ src: GUEST.mac, dst: f.BROADCAST, trailer: f.marker() }, arp);
   // With the gateway's MAC as source, the bridge takes the guest for the gateway from there on.
-  const takeOver = ALL_ATTACKS.filter(({ name }) => name.includes("from the gateway's MAC"));
+  const takeOver = named(ALL_ATTACKS, /from the gateway's MAC/);
   const others = ALL_ATTACKS.filter((attack) => !takeOver.includes(attack));
   return { attacks: [...LAWFUL_SHOTS, ...others, ...takeOver], fence };
 }
