@@ -11,6 +11,12 @@ export class RefusedRulesError extends FilterToolError {
   override readonly name = 'RefusedRulesError';
 }
 
+/** Of one that ends well without having done anything, as something else in its place may. */
+export function idleTool(program: string, debianPackage: string): FilterToolError {
+  const advice = `see that nothing else stands in its place, or run "apt install --reinstall ${debianPackage}"`;
+  return new FilterToolError(`${program} took the rules, and the kernel does not have them; ${advice}`);
+}
+
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 /** Twice this, to attach and to close again, fits into the time of an event (see deadline). */
 const TIMEOUT_MS = 12_000;

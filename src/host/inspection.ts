@@ -348,7 +348,7 @@ export interface FdbComparison {
   readonly address: string;
   /** null: for a bridge that does not filter VLANs. */
   readonly vlan: number | null;
-  readonly is: FdbEntry['state'] | null;
+  readonly is: FdbEntry['state'] | 'non-sticky' | null;
   /** null: there should be none. `dynamic` may come and go. */
   readonly should: 'static' | 'dynamic' | null;
 }
@@ -361,8 +361,12 @@ export function compareFdb({ link, bridge, fdb }: AttachedLink, layer: BridgeLay
   const entries = guestEntries(fdb, link);
   const vlan = accessVid(layer, bridge) || null;
   const pinned: readonly string[] = layer.pinned;
-  const stateOf = (mac: string) =>
-    entries.find((entry) => entry.address === mac && (entry.vlan ?? null) === vlan)?.state ?? null;
+  const stateOf = (mac: string): FdbComparison['is'] => {
+    const entry = entries.find(({ address, vlan: own = null }) => address === mac && own === vlan);
+    if (entry === undefined) return null;
+    // A frame from an uplink could move it.
+    return entry.state === 'static' && !entry.sticky ? 'non-sticky' : entry.state;
+  };
   const others = entries.filter(({ address }) => !pinned.includes(address));
   return [
     ...pinned.map((address) => ({ address, vlan, is: stateOf(address), should: 'static' as const })),

@@ -32,7 +32,7 @@ import { repair } from './repair.ts';
 /** What a reload did and could not do, in words. */
 export interface Reload {
   readonly done: readonly string[];
-  /** Ports whose new config cannot be used, and which keep the guard they had: why. */
+  /** Why ports cannot be put right, and why those whose new config cannot be used keep the guard they had. */
   readonly refused: readonly string[];
   /** How many ports were looked at. */
   readonly ports: number;
@@ -77,12 +77,13 @@ async function reloadLocked(host: Host, select: Selection): Promise<Reload> {
   const { config } = host;
   const state = await readHostState(config);
   const ports = select(state);
-  const done = await repair({ ...host, state });
+  const repaired = await repair({ ...host, state });
+  const done = [...repaired.done];
   if (isInstalled(state.registry) && state.registry.backend !== config.backend) {
     done.push(...(await moveBackend(config.backend, host)));
   }
   const { done: changed, refused } = await reloadPolicies(host, ports);
-  return { done: [...done, ...changed], refused, ports: ports.length };
+  return { done: [...done, ...changed], refused: [...repaired.refused, ...refused], ports: ports.length };
 }
 
 /** Gives ports the policies that they would get if they came now. The caller holds the lock. */

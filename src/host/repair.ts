@@ -1,4 +1,5 @@
 import { loadBackend } from '../backends/load.ts';
+import { describeError, VifguardError } from '../errors.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { layerOf } from '../port/bridge-layer.ts';
 import { closeNamed } from '../port/detach.ts';
@@ -8,7 +9,7 @@ import { readRegistry } from '../port/registry.ts';
 import { writeRegistry } from '../port/write-registry.ts';
 import { finishMove } from './backend-move.ts';
 import { bridgesMixingVlans, type GuardState, portsWithoutRecord } from './inspection.ts';
-import { layerRestoration, renamingOf } from './restoration.ts';
+import { layerRestoration, type Restoration, renamingOf } from './restoration.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -17,23 +18,29 @@ export interface Repair {
   readonly state: GuardState;
 }
 
+/** What was put right, and what could not be, in words. */
+export interface Healing {
+  readonly done: readonly string[];
+  readonly refused: readonly string[];
+}
+
 /**
  * Makes the kernel hold what the registry says; what is as it should be stays untouched, drop counters
  * too. Filters come first, then what lets frames reach them. The caller holds the lock.
  *
- * @returns what it did, in words.
- * @throws VifguardError when the kernel or its tools stand in the way.
+ * @throws VifguardError when the kernel or its tools stand in the way of all.
  */
-export async function repair(repair: Repair): Promise<string[]> {
+export async function repair(repair: Repair): Promise<Healing> {
   recordIndexes(repair);
-  return [
+  const host = [
     ...(await closePortsWithoutRecord(repair)),
     ...(await writeTables(repair)),
     ...(await callIp6tables(repair)),
     ...(await filterVlans(repair)),
     ...(await finishMove(repair)),
-    ...(await restorePorts(repair)),
   ];
+  const { done, refused } = await restorePorts(repair);
+  return { done: [...host, ...done], refused };
 }
 
 /** Of ports that an older version has attached, so that from now on it is the device that is told. */
@@ -90,10 +97,11 @@ export async function filterVlans({
   return bridges.map(({ name }) => `${name}: vlan_filtering switched on`);
 }
 
-/** What ports lack that are on their bridge. */
-async function restorePorts({ rtnetlink, state }: Repair): Promise<string[]> {
+/** What ports lack that are on their bridge. What stands in the way of one keeps no other from being put right. */
+async function restorePorts({ rtnetlink, state }: Repair): Promise<Healing> {
   const { registry, links } = state;
   const done: string[] = [];
+  const refused: string[] = [];
   for (const [port, record] of registry.ports) {
     const link = deviceAmong(links, port, record);
     const bridge = links.find(({ name }) => name === record.bridge);
@@ -104,9 +112,21 @@ async function restorePorts({ rtnetlink, state }: Repair): Promise<string[]> {
     ];
     for (const restoration of restorations) {
       if (restoration === undefined) continue;
-      await restoration.apply();
-      done.push(restoration.text);
+      const obstacle = await obstacleTo(restoration);
+      if (obstacle === undefined) done.push(restoration.text);
+      else refused.push(`${port}: cannot be put right: ${obstacle}`);
     }
   }
-  return done;
+  return { done, refused };
+}
+
+/** Applies a restoration, or says what stands in its way. */
+async function obstacleTo({ apply }: Restoration): Promise<string | undefined> {
+  try {
+    await apply();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof VifguardError)) throw error;
+    return describeError(error);
+  }
 }

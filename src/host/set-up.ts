@@ -9,7 +9,7 @@ import { LOCK_OPTIONS, readGuardState, readHostState, requireRoot } from './host
 import { type Inspection, inspect } from './inspection.ts';
 import { repair } from './repair.ts';
 
-/** What setting up did, in words, and how the host is after it. */
+/** What setting up did, and could not do, in words, and how the host is after it. */
 export interface SetUp {
   readonly done: readonly string[];
   readonly inspection: Inspection;
@@ -34,8 +34,8 @@ export async function setUpHost(): Promise<SetUp> {
     rebuildIndex(directory, registry.ports);
     const rtnetlink = await openRtnetlink();
     try {
-      const repaired = await repair({ rtnetlink, directory, state: await readGuardState(config) });
-      return { done: [...loaded, ...repaired], inspection: inspect(await readHostState(config)) };
+      const { done, refused } = await repair({ rtnetlink, directory, state: await readGuardState(config) });
+      return { done: [...loaded, ...done, ...refused], inspection: inspect(await readHostState(config)) };
     } finally {
       await rtnetlink.close();
     }

@@ -39,6 +39,15 @@ export function nftablesGeneration(): number {
   }
 }
 
+/** Undefined when the kernel has no nf_tables: the tools report that better. */
+export function currentGeneration(): number | undefined {
+  try {
+    return nftablesGeneration();
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws MalformedMessageError */
 export function readGeneration(answer: Buffer): number {
   const isGeneration = answer.length >= REQUEST_BYTES && answer.readUInt16LE(4) === NFT_MSG_NEWGEN;

@@ -5,7 +5,7 @@ import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import { LOCK_OPTIONS, readGuardState } from '../host/host-state.ts';
 import { isOutdated, reloadPolicies } from '../host/reload.ts';
-import { callIp6tables, filterVlans, repair } from '../host/repair.ts';
+import { callIp6tables, filterVlans, type Healing, repair } from '../host/repair.ts';
 import { restorationOf } from '../host/restoration.ts';
 import { PUBLISHED } from '../hotplug/vif.ts';
 import type { Outcome, Part } from '../metrics/metrics.ts';
@@ -29,12 +29,6 @@ export interface Reach {
   readonly log: (line: string) => void;
   /** Something was put right, or could not be. */
   readonly onHealed: (part: Part, outcome: Outcome) => void;
-}
-
-/** What was put right of a subject, and what could not be, in words. */
-interface Healing {
-  readonly done: readonly string[];
-  readonly refused: readonly string[];
 }
 
 const NOTHING_DONE: Healing = { done: [], refused: [] };
@@ -214,6 +208,8 @@ export class Guardian {
       for (const line of [...done, ...refused]) log(by === '' ? line : `${line} (after ${by})`);
       if (done.length > 0) onHealed(partOf(subject), 'success');
       if (refused.length > 0) onHealed(partOf(subject), 'failure');
+      // A policy that is refused waits for another one.
+      if (refused.length > 0 && !subject.startsWith(VIF)) this.#suspect(subject, by);
     } catch (error) {
       if (!(error instanceof VifguardError)) throw error;
       log(`${subject}: cannot be put right: ${describeError(error)}`);
@@ -226,50 +222,47 @@ export class Guardian {
     if (wait > 0) log(`${subject}: undone again and again; left alone for ${Math.ceil(wait / 1000)} s`);
   }
 
-  async #restoreSubject(subject: string): Promise<Healing> {
-    if (subject.startsWith(VIF)) return await this.#reloadVif(subject.slice(VIF.length));
-    return { done: await this.#restoreInKernel(subject), refused: [] };
-  }
-
-  #restoreInKernel(subject: string): Promise<string[]> {
+  #restoreSubject(subject: string): Promise<Healing> {
     if (subject === FILTER) return this.#restoreFilter();
     if (subject.startsWith(BRIDGE)) return this.#restoreBridge(subject.slice(BRIDGE.length));
+    if (subject.startsWith(VIF)) return this.#reloadVif(subject.slice(VIF.length));
     return this.#restorePort(subject);
   }
 
-  #restoreFilter(): Promise<string[]> {
+  #restoreFilter(): Promise<Healing> {
     return this.#locked((rtnetlink) => this.#repair(rtnetlink));
   }
 
-  async #repair(rtnetlink: Rtnetlink): Promise<string[]> {
+  async #repair(rtnetlink: Rtnetlink): Promise<Healing> {
     const state = await readGuardState(this.#currentConfig());
     return await repair({ rtnetlink, directory: this.#reach.directory, state });
   }
 
-  #restoreBridge(name: string): Promise<string[]> {
+  #restoreBridge(name: string): Promise<Healing> {
     return this.#locked(async (rtnetlink) => {
       const registry = readRegistry(this.#reach.directory);
       const { bridgeNetfilter } = await loadBackend(registry.backend);
       const link = await rtnetlink.link(name);
       const links = link === undefined ? [] : [link];
       const state = { registry, links, bridgeNetfilter };
-      return [...(await callIp6tables({ rtnetlink, state })), ...(await filterVlans({ rtnetlink, state }))];
+      const called = await callIp6tables({ rtnetlink, state });
+      return { done: [...called, ...(await filterVlans({ rtnetlink, state }))], refused: [] };
     });
   }
 
-  async #restorePort(port: string): Promise<string[]> {
+  async #restorePort(port: string): Promise<Healing> {
     const { directory, withRtnetlink } = this.#reach;
     const find = (rtnetlink: Rtnetlink) =>
       restorationOf({ rtnetlink, registry: readRegistry(directory) }, port);
-    if ((await withRtnetlink(find)) === undefined) return [];
+    if ((await withRtnetlink(find)) === undefined) return NOTHING_DONE;
     return await this.#locked(async (rtnetlink) => {
       const restoration = await find(rtnetlink);
-      if (restoration === undefined) return [];
-      const before = restoration.opens ? await this.#repair(rtnetlink) : [];
+      if (restoration === undefined) return NOTHING_DONE;
+      const { done, refused } = restoration.opens ? await this.#repair(rtnetlink) : NOTHING_DONE;
       // A name is among what that repairs.
       const left = restoration.opens ? await find(rtnetlink) : restoration;
       await left?.apply();
-      return left === undefined ? before : [...before, left.text];
+      return { done: left === undefined ? done : [...done, left.text], refused };
     });
   }
 

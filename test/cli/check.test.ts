@@ -114,6 +114,10 @@ const OF_BRIDGE: Readonly<Record<string, Change>> = {
     command: 'bridge fdb del 00:16:3e:00:01:00 dev vif1.0 master',
     says: [/^vif1\.0: 00:16:3e:00:01:00 has no static FDB entry$/],
   },
+  'the static FDB entry replaced by one that moves': {
+    command: 'bridge fdb replace 00:16:3e:00:01:00 dev vif1.0 master static',
+    says: [/^vif1\.0: 00:16:3e:00:01:00 has a non-sticky FDB entry, should have a static one$/],
+  },
   'a MAC of somebody else on the port': {
     command: 'bridge fdb add 00:16:3e:66:66:66 dev vif1.0 master dynamic',
     says: [/^vif1\.0: 00:16:3e:66:66:66 has a dynamic FDB entry, should have none$/],

@@ -206,6 +206,25 @@ for (const backend of BACKENDS) {
   });
 }
 
+test('what stands in the way of one port keeps host up from no other', async (t) => {
+  const lab = await startLab(t);
+  const guest = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
+  await lab.dom0.namespace.ip(
+    `link set xenbr0 address ${guest.mac}`,
+    'link set vif2.0 type bridge_slave isolated off',
+  );
+  const { exitCode, stdout, stderr } = await vifguard(lab, ['host', 'up']);
+  t.is(exitCode, 0, stderr);
+  const [done, obstacle] = stdout.split('\n');
+  t.regex(
+    obstacle ?? '',
+    /^vif1\.0: cannot be put right: MAC 00:16:3e:00:01:00 is that of dom0's own xenbr0; /,
+  );
+  t.is(done, 'vif2.0: isolated is off, should be on; restored');
+  t.regex(stderr, /^vif1\.0: 00:16:3e:00:01:00 has no static FDB entry; /);
+});
+
 test('host up waits for an event that is under way', async (t) => {
   const lab = await startLab(t);
   await vifguard(lab, ['host', 'up']);

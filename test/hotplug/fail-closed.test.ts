@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import anyTest, { type ExecutionContext } from 'ava';
 import { STEPS } from '../../src/port/attach.ts';
+import { vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
@@ -139,6 +140,34 @@ for (const tool of TOOLS) {
     t.false(await spoofedArrives(scene));
     await replaceTool(scene.lab, tool, `exec /usr/sbin/${tool} "$@"`);
     t.is((await scene.guest.offline({ device: 'present' })).exitCode, 0);
+    await assertClosed(t, scene, tool);
+  });
+}
+
+/** By backend, a tool that something else stands in for: it takes all it is given, and ends well. */
+const IDLE = [
+  ['xtables', 'ebtables-nft-restore'],
+  ['xtables', 'ip6tables-nft-restore'],
+  ['nftables', 'nft'],
+] as const;
+
+const IDLE_TOOL = /(nft|-nft-restore) took the rules, and the kernel does not have them; see that nothing /;
+
+for (const [backend, tool] of IDLE) {
+  test(`${backend}: a ${tool} that does nothing, and says that all is well`, async (t) => {
+    const scene = await startScene(t, { backend });
+    const { lab, guest } = scene;
+    const stub = `case "$*" in *list*) exec /usr/sbin/${tool} "$@";; *) cat >/dev/null;; esac`;
+    await replaceTool(lab, tool, stub);
+    const { exitCode, hotplugError = '' } = await guest.online();
+    t.is(exitCode, 1);
+    t.regex(hotplugError, IDLE_TOOL);
+    t.false(await spoofedArrives(scene));
+    const checked = await vifguard(lab, ['check']);
+    t.is(checked.exitCode, 1);
+    t.regex(checked.stderr, IDLE_TOOL);
+    await replaceTool(lab, tool, `exec /usr/sbin/${tool} "$@"`);
+    t.is((await guest.offline({ device: 'present' })).exitCode, 0);
     await assertClosed(t, scene, tool);
   });
 }

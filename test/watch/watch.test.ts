@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import anyTest, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { BACKENDS, type BackendName } from '../../src/backends/names.ts';
@@ -7,7 +8,7 @@ import { guardedGuest, VIFGUARD, vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { exited } from '../lab/netns.ts';
+import { collect, exited } from '../lab/netns.ts';
 import { poll } from '../lab/poll.ts';
 import { GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
@@ -77,6 +78,11 @@ const FOREIGN: readonly [what: string, command: string, said: RegExp, only?: Bac
     'delete its forwarding entry',
     'bridge fdb del 00:16:3e:00:01:00 dev vif1.0 master',
     /^vif1\.0: 00:16:3e:00:01:00 has no static FDB entry; restored$/,
+  ],
+  [
+    'let its forwarding entry move',
+    'bridge fdb replace 00:16:3e:00:01:00 dev vif1.0 master static',
+    /^vif1\.0: 00:16:3e:00:01:00 has a non-sticky FDB entry, should have a static one; restored$/,
   ],
   [
     'move its forwarding entry',
@@ -242,6 +248,35 @@ test('killed or ended, it leaves the guards; a second one is refused', async (t)
   t.true(await ping(guest, GATEWAY.ip6));
 });
 
+const STARTED = 'test -S /run/vifguard/net-*/watch.sock';
+
+test('an nft that answers nonsense is said, and what it kept from being put right is, once it is well', async (t) => {
+  const { lab, watcher } = await startScene(t, 'nftables');
+  const path = '/usr/local/sbin/nft';
+  const nonsense = `printf '#!/bin/sh\necho null\n' >${path}; chmod +x ${path}`;
+  await lab.dom0.namespace.run('sh', ['-ec', `mount -t tmpfs tmpfs /usr/local/sbin; ${nonsense}`]);
+  await lab.dom0.namespace.run('/usr/sbin/nft', ['flush', 'ruleset']);
+  await watcher.said(/^packet filter: cannot be put right: nft lists no rules, but says "null"; /);
+  await lab.dom0.namespace.run('rm', [path]);
+  await watcher.said(/^packet filter: written/);
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+});
+
+test('a defect ends it at once, for it to be started anew', async (t) => {
+  const lab = await startLab(t);
+  // Later than the signal, which ends the wait for the kernel.
+  const hook = "process.once('SIGUSR2', () => setTimeout(() => { throw new Error('a defect'); }, 500));";
+  const path = await lab.writeFile('defect.cjs', hook);
+  const program = fileURLToPath(new URL('../../dist/vifguard.cjs', import.meta.url));
+  const env = Object.entries(lab.environment).map(([name, value]) => `${name}=${value}`);
+  const child = lab.dom0.namespace.spawn('env', [...env, 'node', '--require', path, program, 'watch']);
+  await poll('its start', async () => (await lab.exec('sh', ['-c', STARTED])).exitCode === 0, 20_000);
+  const said = collect(child.stderr);
+  child.kill('SIGUSR2');
+  await poll('its end', () => child.exitCode !== null || child.signalCode !== null, 20_000);
+  t.regex(await said, /this is a defect in vifguard; .*Error: a defect/s);
+});
+
 test('a log on a full disk ends neither the watch nor what it does', async (t) => {
   const lab = await startLab(t);
   await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
@@ -253,8 +288,7 @@ test('a log on a full disk ends neither the watch nor what it does', async (t) =
     `exec ${VIFGUARD} watch >/dev/full 2>&1`,
   ]);
   const checked = async () => (await vifguard(lab, ['check'])).exitCode === 0;
-  const started = 'test -S /run/vifguard/net-*/watch.sock';
-  await poll('its start', async () => (await lab.exec('sh', ['-c', started])).exitCode === 0, 20_000);
+  await poll('its start', async () => (await lab.exec('sh', ['-c', STARTED])).exitCode === 0, 20_000);
   for (let times = 0; times < 2; times++) {
     await lab.exec('nft', ['flush', 'ruleset']);
     await poll('rules that are as they should be', checked, 20_000);

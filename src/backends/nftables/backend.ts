@@ -5,7 +5,7 @@ import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './
 import { type PortGuard, portGuard } from './port-guard.ts';
 import { changeScript, REMOVAL, rebuildScript } from './script.ts';
 import { type Elements, EMPTY_TABLE } from './table.ts';
-import { apply, listTables } from './tools.ts';
+import { apply, listTables, rewrite } from './tools.ts';
 
 /**
  * One table of the bridge family, with verdict maps by interface index. Not netdev's ingress and egress:
@@ -44,14 +44,16 @@ async function applyPort(change: PortChange): Promise<void> {
   };
   const tables = is === undefined ? [EMPTY_TABLE] : [EMPTY_TABLE, after.classTable];
   for (const table of tables) {
-    if (await isAccepted(changeScript({ ...elements, table }))) return;
+    const script = changeScript({ ...elements, table });
+    // A port that comes brings elements; one that stays may have them all.
+    if (await isAccepted(() => (was === undefined ? rewrite(script) : apply(script)))) return;
   }
   await applyHost(change.after);
 }
 
-async function isAccepted(script: string): Promise<boolean> {
+async function isAccepted(run: () => Promise<void>): Promise<boolean> {
   try {
-    await apply(script);
+    await run();
     return true;
   } catch (error) {
     if (!(error instanceof RefusedRulesError)) throw error;
@@ -60,7 +62,7 @@ async function isAccepted(script: string): Promise<boolean> {
 }
 
 async function applyHost(host: GuardedHost): Promise<void> {
-  await apply(rebuildScript(hostTable(host), presentIn(await listTables())));
+  await rewrite(rebuildScript(hostTable(host), presentIn(await listTables())));
 }
 
 const NO_GUARD: PortGuard = { classTable: EMPTY_TABLE, elements: new Map() };

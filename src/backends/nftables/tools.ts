@@ -1,4 +1,6 @@
-import { runTool } from '../tool.ts';
+import { quote } from '../../address/quote.ts';
+import { currentGeneration } from '../../netlink/nftables-generation.ts';
+import { FilterToolError, idleTool, runTool } from '../tool.ts';
 import { OFF_BRIDGE_TABLE } from './off-bridge.ts';
 import { TABLE } from './table.ts';
 
@@ -14,6 +16,17 @@ export async function apply(script: string): Promise<void> {
     recurs: true,
     debianPackage: 'nftables',
   });
+}
+
+/**
+ * Runs a script that leaves the rules otherwise than they were.
+ *
+ * @throws FilterToolError when the kernel refuses it, and when they are as they were.
+ */
+export async function rewrite(script: string): Promise<void> {
+  const before = currentGeneration();
+  await apply(script);
+  if (before !== undefined && currentGeneration() === before) throw idleTool('nft', 'nftables');
 }
 
 /** What the kernel has of ours; nothing when there are no tables. @throws FilterToolError */
@@ -34,7 +47,11 @@ export function tablesIn(listed: readonly Listed[]): ReadonlySet<string> {
 /** All that the kernel would list after this script, in a network namespace that ends with the tool. @throws FilterToolError */
 export async function rehearse(script: string): Promise<readonly Listed[]> {
   const args = ['--net', 'sh', '-c', 'nft -f - && exec nft -j list ruleset'];
-  return objects(await runTool({ program: 'unshare', args, input: script, debianPackage: 'util-linux' }));
+  const listed = objects(
+    await runTool({ program: 'unshare', args, input: script, debianPackage: 'util-linux' }),
+  );
+  if (listed.length === 0) throw idleTool('nft', 'nftables');
+  return listed;
 }
 
 /** A chain as nft prints it for people; by itself, as nft 1.0.6 finds only one chain at a time. @throws FilterToolError */
@@ -46,8 +63,17 @@ function nft(args: readonly string[], input?: string): Promise<string> {
   return runTool({ program: 'nft', args, input, debianPackage: 'nftables' });
 }
 
-/** A number of more than 15 digits would lose some: it is kept as text. */
+/**
+ * A number of more than 15 digits would lose some: it is kept as text.
+ *
+ * @throws FilterToolError for what is no list of objects.
+ */
 function objects(json: string): readonly Listed[] {
-  const { nftables } = JSON.parse(json.replace(/(?<=[[:,]\s*)\d{16,}(?=\s*[\],}])/g, '"$&"'));
-  return (nftables as Listed[]).filter(({ metainfo }) => metainfo === undefined);
+  try {
+    const { nftables } = JSON.parse(json.replace(/(?<=[[:,]\s*)\d{16,}(?=\s*[\],}])/g, '"$&"'));
+    return (nftables as Listed[]).filter(({ metainfo }) => metainfo === undefined);
+  } catch (cause) {
+    const said = quote(json.trim());
+    throw new FilterToolError(`nft lists no rules, but says ${said}; run "nft -j list ruleset"`, { cause });
+  }
 }

@@ -1,4 +1,4 @@
-import { PATIENT_MS, runTool } from '../tool.ts';
+import { idleTool, PATIENT_MS, runTool } from '../tool.ts';
 import { mapTables, type TableName, TOOLS, type ToolName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
@@ -48,11 +48,13 @@ export async function readTables(options: { readonly counters?: boolean } = {}):
  * @throws FilterToolError when the kernel refuses them.
  */
 export async function rehearse(input: RestoreInput): Promise<SavedTables> {
-  const saved = await mapTools((tool) => {
+  const saved = await mapTools(async (tool) => {
     const script = `${tool}-nft-restore --noflush && exec ${tool}-nft-save`;
     const args = ['--net', 'sh', '-c', script];
     const limits = { timeoutMs: PATIENT_MS, debianPackage: 'iptables' };
-    return runTool({ program: 'unshare', args, input: input[tool], ...limits });
+    const listed = await runTool({ program: 'unshare', args, input: input[tool], ...limits });
+    if (input[tool] !== '' && listed.trim() === '') throw idleTool(`${tool}-nft-restore`, 'iptables');
+    return listed;
   });
   return sections(saved);
 }
