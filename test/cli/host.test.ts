@@ -3,6 +3,7 @@ import { BACKENDS } from '../../src/backends/names.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { poll } from '../lab/poll.ts';
 import { DOM0, GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 import { guardedGuest, vifguard } from './vifguard.ts';
@@ -228,12 +229,23 @@ test('what stands in the way of one port keeps host up from no other', async (t)
 test('host up waits for an event that is under way', async (t) => {
   const lab = await startLab(t);
   await vifguard(lab, ['host', 'up']);
-  lab.dom0.namespace.spawn('sh', ['-c', 'exec flock /run/vifguard/net-*/lock sleep 2']);
-  const isLocked = async () =>
-    (await lab.exec('sh', ['-c', 'flock --nonblock /run/vifguard/net-*/lock true'])).exitCode !== 0;
-  while (!(await isLocked()));
-  const up = vifguard(lab, ['host', 'up']).then(({ exitCode }) => exitCode);
-  t.true(await isLocked());
-  t.is(await up, 0);
-  t.false(await isLocked());
+  const event = lab.dom0.namespace.spawn('sh', [
+    '-c',
+    'exec flock --no-fork /run/vifguard/net-*/lock sleep 60',
+  ]);
+  const who =
+    'lock=$(echo /run/vifguard/net-*/lock); find /proc/[0-9]*/fd -lname "$lock" 2>/dev/null | cut -d/ -f3 | sort -u';
+  const withLockOpen = async () => (await lab.exec('sh', ['-c', who])).stdout.split('\n').filter(Boolean);
+  await poll('the event', async () => (await withLockOpen()).length === 1);
+  let isOver = false;
+  const up = vifguard(lab, ['host', 'up']).finally(() => {
+    isOver = true;
+  });
+  await poll('one more who wants the lock', async () => (await withLockOpen()).length > 1, 20_000);
+  // What waits for nothing takes no longer than this.
+  await vifguard(lab, ['check']);
+  t.false(isOver);
+  t.is(event.exitCode, null);
+  event.kill('SIGKILL');
+  t.is((await up).exitCode, 0);
 });

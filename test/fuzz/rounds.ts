@@ -6,7 +6,7 @@ import type { Network } from './network.ts';
 import { type WrittenPolicy, writtenPolicy } from './policies.ts';
 import { DOMIDS } from './stations.ts';
 
-/** A disagreement that stays when the frame is sent alone, with the simplest frame that still shows it. */
+/** A hole, or a loss that stays when the frame is sent alone, with the simplest frame that still shows it. */
 export interface Finding extends Disagreement {
   readonly seed: number;
   readonly policies: readonly WrittenPolicy[];
@@ -32,7 +32,9 @@ export async function play(arena: Arena, { seed, policies, frames }: Round): Pro
   const findings: Finding[] = [];
   for (const disagreement of oneOfEachKind(await compare(arena, network, frames))) {
     const simplest = await shrink(arena, network, { seed, index: disagreement.index });
-    if (simplest !== undefined) findings.push({ ...simplest, index: disagreement.index, seed, policies });
+    // The network may lose a frame among many; what arrives that should not has got through, if only once.
+    const finding = simplest ?? (disagreement.kind === 'hole' ? disagreement : undefined);
+    if (finding !== undefined) findings.push({ ...finding, index: disagreement.index, seed, policies });
   }
   return findings;
 }

@@ -22,7 +22,8 @@ for (const [name, command] of Object.entries(CHANGES)) {
     await lab.dom0.namespace.run('sh', ['-ec', command]);
     t.is((await vifguard(lab, ['check'])).exitCode, 1, 'the change is one');
     for (const guest of last) await guardedGuest(lab, guest);
-    const { stdout } = await vifguard(lab, ['check']);
+    const { stdout, stderr } = await vifguard(lab, ['check']);
+    t.is(stderr, '');
     t.deepEqual(
       stdout.split('\n').filter((line) => /vif3\.0|nat vg-in: |(PREROUTING|FORWARD): /.test(line)),
       [],

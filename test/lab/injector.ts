@@ -47,9 +47,11 @@ export class Injector {
     return Promise.all(answers);
   }
 
-  /** Whether the link is up and its queue open. */
+  /** Whether the link is up and its queue open. @throws LabError when there is nobody to ask. */
   async isUp(): Promise<boolean> {
-    return (await this.#ask('link')) === 'up';
+    const answer = await this.#ask('link');
+    if (answer !== 'up' && answer !== 'down') throw new LabError(`${this.name}: ${answer}`);
+    return answer === 'up';
   }
 
   close(): void {

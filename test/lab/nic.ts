@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { type Bytes, toHex } from '../frames/bytes.ts';
 import { Capture } from './capture.ts';
+import { LabError } from './error.ts';
 import { Injector } from './injector.ts';
 import { collect, type Namespace, saidReady } from './netns.ts';
 import { framesProgram } from './program.ts';
@@ -17,6 +18,7 @@ export interface FloodResult {
 
 /** Counts frames that hold a marker, at a place, until `stop` gives the number seen per marker. */
 export interface Counter {
+  /** @throws LabError when it has not counted to the end. */
   stop(): Promise<number[]>;
 }
 
@@ -102,7 +104,9 @@ export class Nic {
     const output = collect(child.stdout);
     const stop = async () => {
       child.stdin?.end();
-      return (await output).trim().split('\n').map(Number);
+      const counts = (await output).trim().split('\n').map(Number);
+      if (counts.length === markers.length) return counts;
+      throw new LabError(`the counter on ${this.name} of ${this.namespace.name} has ended early`);
     };
     return { stop };
   }

@@ -12,17 +12,18 @@ const LISTINGS = {
   fdb: 'bridge fdb show',
   links: 'ip -o -d link show',
   qdiscs: 'tc qdisc show',
-  sysctls: 'grep -rs . /proc/sys/net/bridge',
+  sysctls: 'grep -rs . /proc/sys/net/bridge || true',
   'state files':
-    'find /run -path /run/netns -prune -o -type f -print ! -name generation -exec cat {} +; echo',
+    'find /run -path /run/netns -prune -o -type f -print ! -name generation -exec cat {} + || true; echo',
   'named namespaces': 'ls /run/netns',
 } as const;
 
 /** Reads everything that a guard puts into dom0 and that could outlast its guest. */
 export async function readResidue(lab: Lab): Promise<Residue> {
+  // A listing that fails would be the same before and after; but a kernel may lack sysctls, and a file go meanwhile.
   const script = Object.entries(LISTINGS).map(([name, command]) => `echo '=== ${name}'; ${command}`);
   const [output, xenstore] = await Promise.all([
-    lab.dom0.namespace.run('sh', ['-c', `${script.join('\n')}\ntrue`]),
+    lab.dom0.namespace.run('sh', ['-ec', script.join('\n')]),
     xenstoreTree(lab),
   ]);
   const sections = output

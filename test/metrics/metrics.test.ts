@@ -192,7 +192,8 @@ test('the textfile is replaced at once, for everybody to read, and goes with the
   const { mode, ino } = await stat(file);
   t.is(mode & 0o777, 0o644);
   await poll('the next one', async () => (await stat(file)).ino !== ino, 30_000);
-  t.notThrows(() => parseExposition(text));
+  const next = parseExposition(await readFile(file, 'utf8')).samples;
+  t.is(sampleOf(next, 'vifguard_ports', { state: 'guarded' }), 1);
   t.is(await watcher.end(), 0);
   await t.throwsAsync(stat(file), { code: 'ENOENT' });
   await t.throwsAsync(stat(`${file}.new`), { code: 'ENOENT' });

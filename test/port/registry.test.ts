@@ -188,6 +188,7 @@ for (const [what, before, change] of WRITES) {
 
 test('where there is no room nothing is changed', (t) => {
   const directory = temporary(t);
+  let refused = 0;
   for (const [what, before, change] of WRITES) {
     for (let number = 0, isFull = true; isFull; number++) {
       writeRegistry(directory, EMPTY_REGISTRY);
@@ -195,10 +196,12 @@ test('where there is no room nothing is changed', (t) => {
       const after = change(readRegistry(directory));
       const error = withoutRoom(() => writeRegistry(directory, after), number);
       isFull = error !== undefined;
+      if (isFull) refused += 1;
       t.true(!isFull || error instanceof VifguardError);
       assertWritten(t, directory, isFull ? before : after, `${what}, ${number}`);
     }
   }
+  t.true(refused > WRITES.length);
 });
 
 test('the index is put right', (t) => {
@@ -230,7 +233,8 @@ test('the one file of before is read, and taken over by the next write, wherever
   const file = join(directory, 'registry.json');
   const { ports, ...host } = TWO;
   const text = JSON.stringify({ ...host, ports: Object.fromEntries(ports) });
-  for (let calls = 0, isKilled = true; isKilled; calls++) {
+  let calls = 0;
+  for (let isKilled = true; isKilled; calls++) {
     writeRegistry(directory, EMPTY_REGISTRY);
     writeFileSync(file, text);
     const read = readRegistry(directory);
@@ -242,4 +246,5 @@ test('the one file of before is read, and taken over by the next write, wherever
     assertWritten(t, directory, ONE);
     t.throws(() => readFileSync(file), { code: 'ENOENT' });
   }
+  t.true(calls > 3);
 });
