@@ -80,11 +80,6 @@ const FOREIGN: readonly [what: string, command: string, said: RegExp, only?: Bac
     /^vif1\.0: 00:16:3e:00:01:00 has no static FDB entry; restored$/,
   ],
   [
-    'let its forwarding entry move',
-    'bridge fdb replace 00:16:3e:00:01:00 dev vif1.0 master static',
-    /^vif1\.0: 00:16:3e:00:01:00 has a non-sticky FDB entry, should have a static one; restored$/,
-  ],
-  [
     'move its forwarding entry',
     'bridge fdb replace 00:16:3e:00:01:00 dev uplink0 master static',
     /^vif1\.0: 00:16:3e:00:01:00 has no static FDB entry; restored$/,
