@@ -55,8 +55,9 @@ types: $(modules) ## check the types (tsc)
 docs: $(bundles) ## docs/configuration.md, from hotplug/vif-guard.conf
 	cp build/docs/configuration.md docs/
 
-test: deps build ## run every test: unit tests, and the lab in network namespaces
+test: deps build ## run every test: unit tests, and the lab in network namespaces, attacks with both backends
 	npx --no-install ava
+	VIFGUARD_TEST_BACKEND=nftables npx --no-install ava test/attacks test/traffic
 
 demo: deps build ## three guests, one hostile: what gets through without vifguard, and with it
 	npx --no-install tsx test/lab/demo.ts

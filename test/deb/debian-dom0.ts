@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { LabError } from '../lab/error.ts';
-import { type Lab, type Owner, startLab } from '../lab/lab.ts';
+import { type Lab, startLab } from '../lab/lab.ts';
 import type { RunResult } from '../lab/netns.ts';
+import type { Owner } from '../lab/turn.ts';
 
 const SCRIPT = fileURLToPath(new URL('installed-vif-guard', import.meta.url));
 const ROOT = '/mnt/root';

@@ -8,6 +8,7 @@ import { Guest, type GuestOptions } from './guest.ts';
 import { Namespace, type RunOptions, type RunResult, SYSTEM_PATH } from './netns.ts';
 import { type Residue, readResidue } from './residue.ts';
 import { type Dom0, type Gateway, QUIET, Segment } from './segment.ts';
+import { type Owner, takeTurn } from './turn.ts';
 import { startXenstored, XEN_ROOT } from './xenstored.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../hotplug/vif-guard', import.meta.url));
@@ -142,12 +143,9 @@ export class Lab {
 }
 
 /** Whatever stops things at the end: ava's `t`. */
-export interface Owner {
-  teardown(stop: () => Promise<void>): void;
-}
-
 /** A lab that ends with its test, however that ends. */
 export async function startLab(owner: Owner, options: LabOptions = {}): Promise<Lab> {
+  await takeTurn(owner);
   const lab = await Lab.open(options);
   owner.teardown(() => lab.stop());
   return lab;

@@ -13,6 +13,7 @@ export async function replaceTool(lab: Lab, tool: string, script: string): Promi
   await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n'), 'sh', script]);
 }
 
+/** At once, though it may still run. */
 export async function restoreTool(lab: Lab): Promise<void> {
-  await lab.dom0.namespace.run('umount', [DIRECTORY]);
+  await lab.dom0.namespace.run('umount', ['--lazy', DIRECTORY]);
 }

@@ -143,7 +143,7 @@ for (const backend of BACKENDS) {
         sampleOf(samples, 'vifguard_ports', { state: 'drifted' }) === 1 &&
         (sampleOf(samples, 'vifguard_heals_total', { part: 'filter', outcome: 'failure' }) ?? 0) > 0,
     );
-    await lab.dom0.namespace.run('umount', ['/usr/local/sbin']);
+    await lab.dom0.namespace.run('umount', ['--lazy', '/usr/local/sbin']);
     const isWell = (samples: readonly Sample[]) =>
       sampleOf(samples, 'vifguard_ports', { state: 'guarded' }) === 1;
     await t.notThrowsAsync(settles(lab, isWell, PATIENT_MS));
