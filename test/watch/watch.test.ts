@@ -160,8 +160,8 @@ test('what xenstore has of a policy is as it should be, and a new address takes 
   await lab.store.write({ [`${path}/vifguard/ipv4`]: '192.0.2.66' });
   await watcher.said(/^web1 \(vif1\.0\): its policy is in xenstore again$/);
   t.is(await lab.store.read(`${path}/vifguard/ipv4`), '192.0.2.41');
-  await lab.store.rm(`${path}/vifguard`);
   watcher.forget();
+  await lab.store.rm(`${path}/vifguard`);
   await watcher.said(/^web1 \(vif1\.0\): its policy is in xenstore again$/);
   await lab.store.write({ [`${path}/ip`]: '192.0.2.42' });
   await watcher.said(/^web1 \(vif1\.0\): ipv4 is 192\.0\.2\.42 \(was 192\.0\.2\.41\); ipv6 is none/);
