@@ -21,6 +21,16 @@ export function describeError(error: unknown): string {
   return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }
 
+/** Reads a value, and says with what is wrong of it which key it came from. @throws InputError */
+export function readKey<Value>(key: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause;
+    throw new InputError(`${key}: ${describeError(cause)}`, { cause });
+  }
+}
+
 /** Whether a system call that Node made has failed. */
 export function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error;

@@ -1,7 +1,7 @@
 import type { IpFamily, IpPrefix } from '../address/ip.ts';
 import { formatPrefix } from '../address/ip.ts';
 import { parseMac } from '../address/mac.ts';
-import { describeError, InputError } from '../errors.ts';
+import { readKey } from '../errors.ts';
 import type { AddressSet, GuardPolicy, Mode, VirtualRouter } from '../policy/guard-policy.ts';
 import { parseAddressSet } from '../policy/guest-address.ts';
 import { virtualMacs } from '../policy/virtual-router.ts';
@@ -63,15 +63,6 @@ function readVlan(path: string, vlan: string | undefined): number | undefined {
 
 function readIp(path: string, ip: string | undefined): AddressSet | undefined {
   return ip === undefined ? undefined : readKey(`${path}/ip`, () => parseAddressSet(splitWords(ip)));
-}
-
-function readKey<Value>(key: string, read: () => Value): Value {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError(`${key}: ${describeError(error)}`, { cause: error });
-  }
 }
 
 function joinAddresses(mode: Mode, sets: readonly (AddressSet | undefined)[]): AddressSet {

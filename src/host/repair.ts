@@ -44,7 +44,8 @@ export async function repair(repair: Repair): Promise<Healing> {
 }
 
 /** Of ports that an older version has attached, so that from now on it is the device that is told. */
-function recordIndexes({ directory }: Repair): void {
+function recordIndexes({ directory, state }: Repair): void {
+  if ([...state.registry.ports].every(([, { index }]) => index !== undefined)) return;
   const registry = readRegistry(directory);
   const found = [...registry.ports].flatMap(([port, record]) => {
     const index = record.index === undefined ? indexOf(port, record) : undefined;

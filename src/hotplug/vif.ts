@@ -4,7 +4,7 @@ import { vifDirectives } from '../config/directives.ts';
 import { findDomainConfig } from '../config/domain-config.ts';
 import { effectivePolicy } from '../config/effective-policy.ts';
 import type { HostConfig } from '../config/host-config.ts';
-import { describeError, InputError } from '../errors.ts';
+import { InputError, readKey } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import type { VifRecord } from '../xenstore/vif-record.ts';
 
@@ -17,10 +17,9 @@ export const PUBLISHED = 'vifguard';
  * @throws InputError, ConfigError
  */
 export function policyOfVif(record: VifRecord, config: HostConfig): GuardPolicy {
-  const { backendPath, handle, domainName } = record;
-  if (record.mac === undefined)
-    throw new InputError(`${backendPath}/mac is missing; xl writes it for every vif`);
-  const mac = readKey(`${backendPath}/mac`, record.mac, parseMac);
+  const { backendPath, handle, domainName, mac: text } = record;
+  if (text === undefined) throw new InputError(`${backendPath}/mac is missing; xl writes it for every vif`);
+  const mac = readKey(`${backendPath}/mac`, () => parseMac(text));
   const domain =
     domainName === undefined
       ? undefined
@@ -47,14 +46,5 @@ export function bridgeOfVif(record: VifRecord): BridgeName {
       `${backendPath}/bridge is missing; write bridge=xenbr0 in the vif spec or set vif.default.bridge in xl.conf`,
     );
   }
-  return readKey(`${backendPath}/bridge`, bridge, parseBridgeName);
-}
-
-function readKey<Value>(key: string, text: string, parse: (text: string) => Value): Value {
-  try {
-    return parse(text);
-  } catch (cause) {
-    if (!(cause instanceof InputError)) throw cause;
-    throw new InputError(`${key}: ${describeError(cause)}`, { cause });
-  }
+  return readKey(`${backendPath}/bridge`, () => parseBridgeName(bridge));
 }

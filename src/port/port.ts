@@ -1,7 +1,7 @@
 import { parseInterfaceName } from '../address/interface-name.ts';
 import { parseMtu } from '../address/mtu.ts';
 import { quote } from '../address/quote.ts';
-import { describeError, InputError } from '../errors.ts';
+import { InputError, readKey } from '../errors.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import type { VifRecord } from '../xenstore/vif-record.ts';
@@ -12,11 +12,7 @@ export function portName(record: VifRecord, kind: PortKind, device: string): str
   const { vifname } = record;
   if (vifname === undefined || vifname === '') return parseInterfaceName(device);
   const wanted = kind === 'tap' && !vifname.endsWith('-emu') ? `${vifname}-emu` : vifname;
-  try {
-    return parseInterfaceName(wanted);
-  } catch (cause) {
-    throw new InputError(`${record.backendPath}/vifname: ${(cause as Error).message}`, { cause });
-  }
+  return readKey(`${record.backendPath}/vifname`, () => parseInterfaceName(wanted));
 }
 
 interface PortSearch {
@@ -57,9 +53,5 @@ export async function findBridge(rtnetlink: Rtnetlink, name: string): Promise<Li
 /** The MTU of a vif: its spec's, else its bridge's. @throws InputError */
 export function portMtu({ mtu, backendPath }: VifRecord, bridge: Link): number {
   if (mtu === undefined || mtu === '') return bridge.mtu;
-  try {
-    return parseMtu(mtu);
-  } catch (cause) {
-    throw new InputError(`${backendPath}/mtu: ${describeError(cause)}`, { cause });
-  }
+  return readKey(`${backendPath}/mtu`, () => parseMtu(mtu));
 }

@@ -1,4 +1,4 @@
-import { linkNameOf } from '../../netlink/link-name.ts';
+import { linkNamesOf } from '../../netlink/link-name.ts';
 import type { GuardedPorts } from '../backend.ts';
 
 /** Names a port as the registry does, from how nft lists its index: by a device's name, or else as a number. */
@@ -8,7 +8,8 @@ export type PortNames = (listed: string) => string;
 export function namesHere(ports: GuardedPorts): PortNames {
   const indexes = indexesOf(ports);
   const listed = new Map(indexes.map(([index, port]) => [String(index), port]));
-  for (const [index, port] of indexes) listed.set(linkNameOf(index) ?? String(index), port);
+  const names = linkNamesOf(indexes.map(([index]) => index));
+  for (const [index, port] of indexes) listed.set(names.get(index) ?? String(index), port);
   return (text) => listed.get(text) ?? (ports.has(text) ? `${text} (another device)` : text);
 }
 
