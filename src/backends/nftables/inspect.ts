@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { REASONS, type Reason } from '../../rules/reason.ts';
-import type { Drift, Drops, GuardedHost } from '../backend.ts';
+import type { Drift, Drops, GuardedHost, GuardedPorts } from '../backend.ts';
 import { ruleDrift } from '../rule-drift.ts';
 import { COUNTERS } from './base-chains.ts';
 import { hostTable } from './host-table.ts';
 import { CLASS_NAME } from './port-guard.ts';
-import { namesElsewhere, namesHere, type PortNames } from './port-names.ts';
+import { deviceNames, namesElsewhere, namesHere, type PortNames } from './port-names.ts';
 import { NOTHING_PRESENT, type Present, rebuildScript } from './script.ts';
 import { TABLE } from './table.ts';
 import { type Listed, listTables, printChain, rehearse, tablesIn } from './tools.ts';
@@ -50,20 +51,34 @@ function isOf(table: string, object: Record<string, unknown>): boolean {
 /** What the kernel holds besides, or instead of, what it should: both as nft lists them, but for the names of ports. */
 export async function readDrift(host: GuardedHost | undefined): Promise<readonly Drift[]> {
   if (host === undefined) return tableDrift('unexpected', [...tablesIn(await listTables())]);
-  const [actual, expected] = await Promise.all([
-    listTables(),
+  const [{ listed: actual, names }, expected] = await Promise.all([
+    listNamed(host.ports),
     rehearse(rebuildScript(hostTable(host), NOTHING_PRESENT)),
   ]);
   const there = tablesIn(actual);
   const missing = [...tablesIn(expected)].filter((name) => !there.has(name));
   if (missing.length > 0) return tableDrift('missing', missing);
-  const have = setsIn(actual, namesHere(host.ports));
+  const have = setsIn(actual, names);
   const want = setsIn(expected, namesElsewhere(host.ports));
   const classes = portsByClass(want);
   return [...chainDrift(actual, expected), ...setDrift(have, want)].map((drift) => {
     const ports = portsOf(drift, host, classes);
     return ports === undefined ? drift : { ...drift, ports };
   });
+}
+
+/** Devices may come, go and be renamed while nft lists them by name: it does so again, some times at most. */
+const LISTINGS = 5;
+
+/** What the kernel has of ours, and how it names ports. */
+async function listNamed(ports: GuardedPorts): Promise<{ listed: readonly Listed[]; names: PortNames }> {
+  let before = deviceNames(ports);
+  for (let left = LISTINGS; ; left--) {
+    const listed = await listTables();
+    const after = deviceNames(ports);
+    if (left === 1 || isDeepStrictEqual(before, after)) return { listed, names: namesHere(ports, after) };
+    before = after;
+  }
 }
 
 function tableDrift(kind: Drift['kind'], names: readonly string[]): Drift[] {
@@ -139,8 +154,8 @@ function setLines({ name, declaration, elements }: ListedSet): readonly string[]
 
 /** The chains of the port's class, and its elements of all sets. */
 export async function readPortRules(port: string, { ports }: GuardedHost): Promise<string> {
-  const listed = await listTables();
-  const own = setsIn(listed, namesHere(ports)).flatMap(({ name, elements }) =>
+  const { listed, names } = await listNamed(ports);
+  const own = setsIn(listed, names).flatMap(({ name, elements }) =>
     elements.filter((element) => portOf(element) === port).map((element) => ({ name, element })),
   );
   const targets = own.flatMap(({ element: { target } }) => (target === undefined ? [] : [target]));
@@ -153,7 +168,8 @@ export async function readPortRules(port: string, { ports }: GuardedHost): Promi
 
 export async function readDrops({ ports }: GuardedHost): Promise<ReadonlyMap<string, Drops>> {
   const drops = new Map<string, Record<string, number>>();
-  for (const { name, elements } of setsIn(await listTables(), namesHere(ports))) {
+  const { listed, names } = await listNamed(ports);
+  for (const { name, elements } of setsIn(listed, names)) {
     const reason = reasonOf(name);
     if (reason === undefined) continue;
     for (const element of elements) {
