@@ -31,10 +31,11 @@ const LARGEST_DATAGRAM = 1 << 16;
 const BUFFER_BYTES = 4 << 20;
 /**
  * A guest can make the kernel notify as fast as it sends. So at most so many notifications of a socket are read at
- * a time, and then a pause, in milliseconds, leaves the thread to other work.
+ * a time, and then comes a pause, of so many milliseconds or so many times as long as the reading took.
  */
 const AT_A_TIME = 128;
 const PAUSE_MS = 10;
+const PAUSE = 4;
 
 /**
  * Receives the kernel's notifications, in the network namespace that we are in. Waits in ppoll(2), without a
@@ -67,8 +68,9 @@ export class Subscription {
     while (!this.#closing) {
       // A signal ends the wait, too.
       await blockingSystemCall('ppoll', polled, this.#sockets.length, 0, 0, 0).catch(() => undefined);
+      const start = performance.now();
       for (const socket of this.#sockets) this.#receive(socket);
-      if (!this.#closing) await sleep(PAUSE_MS);
+      if (!this.#closing) await sleep(Math.max(PAUSE_MS, PAUSE * (performance.now() - start)));
     }
     for (const { fd } of this.#sockets) closeSync(fd);
   }

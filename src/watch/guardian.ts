@@ -16,6 +16,7 @@ import { portsAt, portsOfVif, type Registry, readRegistry } from '../port/regist
 import type { XenstoreClient } from '../xenstore/client.ts';
 import type { Changer, Touched } from './notifications.ts';
 import { Patience } from './patience.ts';
+import { Rounds } from './rounds.ts';
 
 /** What the guardian works with. */
 export interface Reach {
@@ -42,6 +43,12 @@ const BURST_MS = 20;
 /** How long to wait before looking at all links, once notifications of some were lost, in milliseconds. */
 const LOST_MS = 5_000;
 
+/**
+ * A guest can have its port looked at as often as it likes, with a MAC that moves. So after looking at ports in
+ * vain comes a rest of so many times that long.
+ */
+const REST = 4;
+
 /** The subjects of patience that are no ports. */
 const FILTER = 'packet filter';
 const BRIDGE = 'bridge ';
@@ -64,10 +71,9 @@ export class Guardian {
   #allLinks = false;
   #lost: NodeJS.Timeout | undefined;
   #config: HostConfig;
-  #timer: NodeJS.Timeout | undefined;
-  /** When the timer ends. */
-  #due = 0;
-  #work: Promise<void> = Promise.resolve();
+  readonly #rounds = new Rounds(() => this.#look());
+  /** How long ports were looked at in vain in this round, in milliseconds. */
+  #inVainMs = 0;
   #stopped = false;
   #isFilterWell = true;
 
@@ -79,7 +85,7 @@ export class Guardian {
   /** Looks at everything. */
   lookAtAll(): void {
     this.#everything = true;
-    this.#schedule(BURST_MS);
+    this.#rounds.within(BURST_MS);
   }
 
   /** Whether the packet filter is as it should be, as far as anybody can tell who does not look. */
@@ -95,7 +101,7 @@ export class Guardian {
 
   linksTouched(touched: readonly Touched[]): void {
     for (const link of touched) this.#touched.set(`${link.index} ${link.address ?? link.name ?? ''}`, link);
-    if (touched.length > 0) this.#schedule(BURST_MS);
+    if (touched.length > 0) this.#rounds.within(BURST_MS);
   }
 
   /** Some links were touched, and nobody knows which: more may go the same way, so that it does not hurry. */
@@ -103,7 +109,7 @@ export class Guardian {
     this.#lost ??= setTimeout(() => {
       this.#lost = undefined;
       this.#allLinks = true;
-      this.#schedule(BURST_MS);
+      this.#rounds.within(BURST_MS);
     }, LOST_MS);
   }
 
@@ -116,9 +122,8 @@ export class Guardian {
   /** Ends once what it is at is done. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
     clearTimeout(this.#lost);
-    await this.#work;
+    await this.#rounds.stop();
   }
 
   async #suspectTouched(): Promise<void> {
@@ -162,39 +167,30 @@ export class Guardian {
 
   #suspect(subject: string, by = ''): void {
     this.#suspects.set(subject, by);
-    this.#schedule(BURST_MS);
+    this.#rounds.within(BURST_MS);
   }
 
-  /** Looks after this time at the latest. */
-  #schedule(delayMs: number): void {
-    const due = performance.now() + delayMs;
-    if (this.#stopped || (this.#timer !== undefined && this.#due <= due)) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#work = this.#work.then(() => this.#look());
-    }, delayMs);
-  }
-
-  async #look(): Promise<void> {
+  /** Gives how long to rest after it. */
+  async #look(): Promise<number> {
     const until = performance.now() + PRECEDENCE_MS;
     while (this.#reach.isBusy() && performance.now() < until) await sleep(BURST_MS);
+    this.#inVainMs = 0;
     await this.#suspectTouched();
     const suspects = [...this.#suspects];
     this.#suspects.clear();
     for (const [subject, by] of suspects) {
-      if (this.#stopped) return;
+      if (this.#stopped) break;
       const wait = this.#patience.wait(subject, performance.now());
       if (wait === 0) await this.#restore(subject, by);
       else this.#postpone(subject, by, wait);
     }
+    return REST * this.#inVainMs;
   }
 
   #postpone(subject: string, by: string, waitMs: number): void {
     if (this.#suspects.has(subject)) return;
     this.#suspects.set(subject, by);
-    this.#schedule(waitMs);
+    this.#rounds.within(waitMs);
   }
 
   /** What cannot be done now is tried again, with ever longer pauses. */
@@ -254,7 +250,11 @@ export class Guardian {
     const { directory, withRtnetlink } = this.#reach;
     const find = (rtnetlink: Rtnetlink) =>
       restorationOf({ rtnetlink, registry: readRegistry(directory) }, port);
-    if ((await withRtnetlink(find)) === undefined) return NOTHING_DONE;
+    const start = performance.now();
+    if ((await withRtnetlink(find)) === undefined) {
+      this.#inVainMs += performance.now() - start;
+      return NOTHING_DONE;
+    }
     return await this.#locked(async (rtnetlink) => {
       const restoration = await find(rtnetlink);
       if (restoration === undefined) return NOTHING_DONE;
