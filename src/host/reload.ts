@@ -8,7 +8,7 @@ import { policyDifferences } from '../policy/differences.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { policyToJson, policyToXenstore } from '../policy/serialize.ts';
 import { changePolicy } from '../port/change-policy.ts';
-import { refuseConflict } from '../port/claims.ts';
+import { refuseConflict, refuseHostAddress } from '../port/claims.ts';
 import { isPresent } from '../port/device.ts';
 import { withLock } from '../port/lock.ts';
 import {
@@ -110,11 +110,15 @@ interface Plan {
 async function plan(host: Host, registry: Registry, ports: readonly string[]): Promise<Plan> {
   const records = new Map<string, PortRecord>();
   const refused: string[] = [];
+  const addresses = await host.rtnetlink.addresses();
   for (const port of ports) {
     const before = registry.ports.get(port);
     if (before === undefined) continue;
     try {
-      records.set(port, await readRecord(host, before));
+      const record = await readRecord(host, before);
+      const bridge = await host.rtnetlink.link(record.bridge);
+      refuseHostAddress({ port, record, bridge: bridge?.index ?? 0, addresses });
+      records.set(port, record);
     } catch (error) {
       refused.push(refusal(port, before, error));
     }

@@ -20,6 +20,7 @@ import {
   fdbQuery,
   parseFdbEntry,
 } from './fdb.ts';
+import { addressDumpQuery, type HostAddress, parseHostAddress } from './ip-address.ts';
 import {
   bridgeChange,
   isLinkName,
@@ -45,9 +46,11 @@ import {
 import {
   RTM_DELNEIGH,
   RTM_DELVLAN,
+  RTM_GETADDR,
   RTM_GETLINK,
   RTM_GETNEIGH,
   RTM_GETVLAN,
+  RTM_NEWADDR,
   RTM_NEWLINK,
   RTM_NEWNEIGH,
   RTM_NEWVLAN,
@@ -70,6 +73,8 @@ export interface Rtnetlink {
   /** The link with that index, whatever its name is; undefined when there is none. */
   linkAt(index: number): Promise<Link | undefined>;
   links(filter?: LinkFilter): Promise<Link[]>;
+  /** The IP addresses of this host, on all links. */
+  addresses(): Promise<HostAddress[]>;
   /** Changes a link, all in one message unless it joins a bridge and gets port attributes: then two. */
   setLink(index: number, change: LinkChange): Promise<void>;
   setBridge(index: number, change: Readonly<Partial<BridgeAttributes>>): Promise<void>;
@@ -152,6 +157,12 @@ class TransportRtnetlink implements Rtnetlink {
     const request = { type: RTM_GETLINK, flags: 0, payload: linkDumpQuery(filter) };
     const data = await this.#askAll({ operation: 'list links' }, request);
     return this.#readLinks(data).filter((link) => matchesFilter(link, filter));
+  }
+
+  async addresses(): Promise<HostAddress[]> {
+    const request = { type: RTM_GETADDR, flags: 0, payload: addressDumpQuery() };
+    const data = await this.#askAll({ operation: 'list IP addresses' }, request);
+    return ofType(data, RTM_NEWADDR).flatMap((reply) => parseHostAddress(reply.payload) ?? []);
   }
 
   async setLink(index: number, change: LinkChange): Promise<void> {

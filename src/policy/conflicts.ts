@@ -2,11 +2,11 @@ import { eui64LinkLocal, formatPrefix, type IpPrefix, parsePrefix, prefixContain
 import type { MacAddress } from '../address/mac.ts';
 import { PrefixSet } from '../address/prefix-set.ts';
 import type { GuardPolicy, VirtualRouter } from './guard-policy.ts';
-import { derivedLinkLocals, macsOf } from './identity.ts';
+import { derivedLinkLocals, listedIn, macsOf } from './identity.ts';
 import { virtualMacs } from './virtual-router.ts';
 
 /** RFC 4291 section 2.5.6. */
-const LINK_LOCAL_BLOCK = parsePrefix('fe80::/10');
+export const LINK_LOCAL_BLOCK = parsePrefix('fe80::/10');
 
 /** Whose policy it is. */
 export interface Owner {
@@ -111,6 +111,5 @@ function intersect(router: VirtualRouter, twin: VirtualRouter): VirtualRouter {
 
 /** Listed, or derived from a MAC. */
 function claimedBy(policy: GuardPolicy): readonly IpPrefix[] {
-  const listed = [policy.ipv4, policy.ipv6].flatMap((set) => (set === 'any' ? [] : set));
-  return [...listed, ...derivedLinkLocals(policy)];
+  return [...listedIn(policy), ...derivedLinkLocals(policy)];
 }

@@ -11,6 +11,11 @@ export function addressesOf(policy: GuardPolicy, family: IpFamily): AddressSet {
   return family === 4 ? policy.ipv4 : policy.ipv6;
 }
 
+/** The addresses and blocks that are given to the guest; unlisted ones (`any`) are not. */
+export function listedIn({ ipv4, ipv6 }: Pick<GuardPolicy, 'ipv4' | 'ipv6'>): readonly IpPrefix[] {
+  return [ipv4, ipv6].flatMap((set) => (set === 'any' ? [] : set));
+}
+
 /** Whether the guest takes part in a family at all. */
 export function hasFamily(policy: GuardPolicy, family: IpFamily): boolean {
   const addresses = addressesOf(policy, family);

@@ -8,7 +8,7 @@ import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { policyToJson } from '../policy/serialize.ts';
 import type { VifRecord } from '../xenstore/vif-record.ts';
 import { bridgeLayer, joinBridge } from './bridge-layer.ts';
-import { refuseConflict } from './claims.ts';
+import { refuseConflict, refuseHostAddress } from './claims.ts';
 import { close, closeLink, closeNamed } from './detach.ts';
 import { deviceOf, indexOf, isPresent } from './device.ts';
 import { guardedHost } from './guarded-host.ts';
@@ -114,6 +114,12 @@ async function find(attachment: Attachment): Promise<Found> {
     await close({ rtnetlink, directory, config, port: other });
     return readRegistry(directory);
   };
+  refuseHostAddress({
+    port: name,
+    record: entry,
+    bridge: bridge.index,
+    addresses: await rtnetlink.addresses(),
+  });
   // A device is one port, and a port one device.
   const formerNames = portsAt(before, port.index).flatMap(([other]) => (other === name ? [] : [other]));
   const isReplaced = former !== undefined && former.index !== port.index;

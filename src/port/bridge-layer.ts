@@ -7,12 +7,15 @@ import type { BridgeVlan } from '../netlink/bridge-vlan.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
+import { macsOf } from '../policy/identity.ts';
 import { type PortRecord, policyOf, type Registry, twinOf } from './registry.ts';
 
 /** What makes the bridge itself hold a guest to its MAC; bridge(8) has the names. */
 export interface BridgeLayer {
   readonly settings: Partial<BridgePortSettings>;
-  /** MACs with a static FDB entry on the port. */
+  /** The MACs that a guest which is guarded calls its own. */
+  readonly macs: readonly MacAddress[];
+  /** Those of them with a static FDB entry on the port. */
   readonly pinned: readonly MacAddress[];
   /**
    * The one VLAN that the port is in, where the bridge filters VLANs; `default`: the one that the bridge gives.
@@ -33,8 +36,9 @@ const ALL_GROUPS = 0xfff8;
 export function bridgeLayer(policy: GuardPolicy, twin: boolean): BridgeLayer {
   const { vlan } = policy;
   if (policy.mode === 'unlocked')
-    return { settings: PLAIN, pinned: [], ...(vlan === undefined ? {} : { vlan }) };
+    return { settings: PLAIN, macs: [], pinned: [], ...(vlan === undefined ? {} : { vlan }) };
   const learns = twin || policy.virtualRouters.length > 0;
+  const macs = macsOf(policy);
   return {
     settings: {
       isolated: policy.peers === 'isolated',
@@ -53,7 +57,8 @@ export function bridgeLayer(policy: GuardPolicy, twin: boolean): BridgeLayer {
       neighSuppress: false,
       groupFwdMask: ALL_GROUPS,
     },
-    pinned: learns ? [] : [policy.mac, ...policy.extraMacs],
+    macs,
+    pinned: learns ? [] : macs,
     vlan: vlan ?? 'default',
   };
 }
@@ -173,9 +178,9 @@ async function unpin(
 async function refuseOwn(
   rtnetlink: Rtnetlink,
   [bridge, port]: readonly [bridge: Link, port: Link],
-  { pinned }: BridgeLayer,
+  { macs }: BridgeLayer,
 ): Promise<void> {
-  for (const mac of pinned) {
+  for (const mac of macs) {
     const named = [bridge, port].find(({ address }) => address === mac);
     const entry = await rtnetlink.findFdb({ port: port.index, address: mac });
     // On the guest's own port it is somebody's mistake, and put right.

@@ -126,6 +126,7 @@ for (const backend of BACKENDS) {
     const refusals: readonly [setup: () => Promise<void>, message: RegExp][] = [
       [() => setAddresses(guest, '192.0.2.300'), /backend\/vif\/1\/0\/ip: "192\.0\.2\.300"/],
       [() => setAddresses(guest, '192.0.2.52'), /192\.0\.2\.52: web2 \(vif2\.0\) holds/],
+      [() => setAddresses(guest, '192.0.2.2'), /192\.0\.2\.2: this host itself holds/],
       [() => setDirectives(guest, 'moed=locked'), /web1\.cfg:3:\d+: .*"moed"; did you mean "mode"/],
     ];
     for (const [setup, message] of refusals) {

@@ -263,6 +263,16 @@ const REFUSED: readonly [what: string, backend: Record<string, string>, message:
   ['a name that is taken', { vifname: 'uplink0' }, /vifname "uplink0" is taken/],
   ["another guest's name", { vifname: 'vif2.0' }, /vifname "vif2.0" is taken/],
   ["another guest's address", { ip: '192.0.2.42' }, /web1 \(vif1\.0\).*192\.0\.2\.42: web2 \(vif2\.0\)/],
+  [
+    "dom0's address",
+    { ip: DOM0.ip },
+    /web1 \(vif1\.0\) may not have .* 192\.0\.2\.2: this host itself holds 192\.0\.2\.2/,
+  ],
+  [
+    'a block with an address of dom0',
+    { ip: '2001:db8:0:ffff::/64' },
+    /2001:db8:0:ffff::\/64: this host itself holds 2001:db8:0:ffff::2/,
+  ],
   ["another guest's MAC", { mac: '00:16:3e:00:02:00' }, /mac 00:16:3e:00:02:00/],
 ];
 

@@ -19,6 +19,7 @@ const methods: Methods = {
   vlans: (port) => rtnetlink.vlans(port),
   setAccessVlan: (key) => rtnetlink.setAccessVlan(key),
   deleteVlans: (vlans) => rtnetlink.deleteVlans(vlans),
+  addresses: () => rtnetlink.addresses(),
   close: () => rtnetlink.close(),
   async moveToNetns(index, netns) {
     const handle = await openNetns(netns);

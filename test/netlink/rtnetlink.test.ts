@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { execa } from 'execa';
+import { formatPrefix } from '../../src/address/ip.ts';
 import { parseMac } from '../../src/address/mac.ts';
 import type { BridgePortSettings } from '../../src/netlink/bridge-port.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
@@ -426,4 +427,17 @@ test('a value that does not fit is refused before the kernel sees it', async (t)
   await set({ name: 'a/b' });
   await set({ name: 'vif1.0\0' });
   await set({ port: { mcastRouter: 256 } });
+});
+
+test('the IP addresses of all links, those of links that are down, too', async (t) => {
+  const { bridge, veth } = await bridgeAndVeth();
+  for (const address of ['192.0.2.2/24', '198.51.100.1 peer 203.0.113.1', '2001:db8::2/64'])
+    await namespace.run(`ip addr add ${address} dev ${bridge.name}`);
+  await namespace.run(`ip addr add 192.0.2.3/32 dev ${veth.name}`);
+  const addresses = (await namespace.rtnetlink.addresses()).map(
+    ({ index, address }) => `${index} ${formatPrefix(address)}`,
+  );
+  const made = ['192.0.2.2', '198.51.100.1', '2001:db8::2'].map((address) => `${bridge.index} ${address}`);
+  for (const address of [...made, `${veth.index} 192.0.2.3`]) t.true(addresses.includes(address), address);
+  t.false(addresses.some((address) => address.includes('203.0.113.1')));
 });

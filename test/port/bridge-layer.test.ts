@@ -5,7 +5,7 @@ import { fdb } from '../lab/effects.ts';
 import type { Guest } from '../lab/guest.ts';
 import { startLab } from '../lab/lab.ts';
 import { poll } from '../lab/poll.ts';
-import { GATEWAY } from '../lab/segment.ts';
+import { DOM0, GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 
 /**
@@ -70,6 +70,16 @@ test("a MAC of dom0's own is refused, whichever device of the bridge has it, and
   t.is(exitCode, 1);
   t.regex(hotplugError, /^MAC \S+ is that of dom0's own uplink0; give the guest another in the vif spec/);
   t.deepEqual(await owner(), ['uplink0 permanent']);
+});
+
+test("nor has a guest whose port learns, as a virtual router's does, a MAC of dom0's", async (t) => {
+  const lab = await startLab(t);
+  await lab.writeFile('vif-guard.conf', `domain_configs = [ "${lab.dir}" ]\n`);
+  await lab.writeFile('web1.cfg', `vif = [ '' ]\nvifguard = [ 'vrrp=51 192.0.2.200' ]\n`);
+  const guest = await lab.guest({ domid: 1, name: 'web1', ip: '192.0.2.41', mac: DOM0.mac });
+  const { exitCode, hotplugError = '' } = await guest.online();
+  t.is(exitCode, 1);
+  t.regex(hotplugError, /^MAC 02:00:00:00:00:02 is that of dom0's own xenbr0/);
 });
 
 test("a guest's MAC that somebody gave to dom0, on the guest's own port, is the guest's again by host up", async (t) => {

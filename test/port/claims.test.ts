@@ -7,7 +7,7 @@ import { InputError } from '../../src/errors.ts';
 import { type Claim, findConflict } from '../../src/policy/conflicts.ts';
 import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { policyFromJson, policyToJson } from '../../src/policy/serialize.ts';
-import { refuseConflict } from '../../src/port/claims.ts';
+import { refuseConflict, refuseHostAddress } from '../../src/port/claims.ts';
 import { indexKeys, rivalKeys } from '../../src/port/index-keys.ts';
 import { EMPTY_REGISTRY, type PortRecord } from '../../src/port/registry.ts';
 
@@ -98,6 +98,28 @@ test('what a claim is compared with are few, where others hold no more than addr
   const rivals = others.filter((policy) => indexKeys({ ...WEB1, policy }).some((key) => keys.has(key)));
   t.deepEqual([keys.size > 0, rivals.length], [true, 0]);
 });
+
+const BRIDGE = 7;
+const guest = record(1, {
+  ipv4: [parsePrefix('192.0.2.41')],
+  ipv6: ['2001:db8::41', 'fe80::41'].map(parsePrefix),
+});
+const held: readonly (readonly [string, number, string, boolean])[] = [
+  ['an address of the bridge', BRIDGE, '192.0.2.41', true],
+  ['an address of another link', 8, '2001:db8::41', true],
+  ['another address', BRIDGE, '192.0.2.42', false],
+  ['a link-local address of the bridge', BRIDGE, 'fe80::41', true],
+  ['a link-local address of another link', 8, 'fe80::41', false],
+];
+
+for (const [what, index, address, isRefused] of held) {
+  test(`${what} that this host has is ${isRefused ? 'refused to' : 'no matter for'} a guest`, (t) => {
+    const addresses = [{ index, address: parsePrefix(address) }];
+    const check = () => refuseHostAddress({ port: 'vif1.0', record: guest, bridge: BRIDGE, addresses });
+    if (isRefused) t.throws(check, { instanceOf: InputError, message: /this host itself holds/ });
+    else t.notThrows(check);
+  });
+}
 
 function claimOf(port: string, { domid, bridge, policy }: PortRecord): Claim {
   const owner = { port, identity: `web${domid}/0`, label: port };
