@@ -1,3 +1,4 @@
+import { loadBridgeNetfilter } from '../backends/bridge-netfilter.ts';
 import { loadBackend } from '../backends/load.ts';
 import type { BackendName } from '../backends/names.ts';
 import type { HostConfig } from '../config/host-config.ts';
@@ -6,7 +7,6 @@ import { releaseBridges } from '../port/detach.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { type Registry, readRegistry } from '../port/registry.ts';
 import { writeRegistry } from '../port/write-registry.ts';
-import { loadBridgeNetfilter } from './bridge-netfilter.ts';
 
 interface Move {
   readonly rtnetlink: Rtnetlink;

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend, Drift } from '../backends/backend.ts';
+import { hasBridgeNetfilter } from '../backends/bridge-netfilter.ts';
 import { loadBackend } from '../backends/load.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
@@ -19,7 +20,6 @@ import {
 } from '../port/registry.ts';
 import { type StoreView, XenstoreClient } from '../xenstore/client.ts';
 import { readDomainName } from '../xenstore/vif-record.ts';
-import { hasBridgeNetfilter } from './bridge-netfilter.ts';
 import type { AnnouncedVif, GuardState, HostState } from './inspection.ts';
 
 /** How long to keep reading while hotplug events change things, in milliseconds; an event takes a tenth of that. */

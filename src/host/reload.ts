@@ -1,8 +1,6 @@
 import { ConfigError } from '../config/config-error.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, InputError, VifguardError } from '../errors.ts';
-import { ownMeans } from '../hotplug/means.ts';
-import { bridgeOfVif, PUBLISHED, policyOfVif } from '../hotplug/vif.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { policyDifferences } from '../policy/differences.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
@@ -11,6 +9,7 @@ import { changePolicy } from '../port/change-policy.ts';
 import { refuseConflict, refuseHostAddress } from '../port/claims.ts';
 import { isPresent } from '../port/device.ts';
 import { withLock } from '../port/lock.ts';
+import { ownMeans } from '../port/means.ts';
 import {
   isInstalled,
   ownerLabel,
@@ -21,6 +20,7 @@ import {
   stateDirectory,
   withoutPort,
 } from '../port/registry.ts';
+import { bridgeOfVif, policyOfVif } from '../port/vif.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import { readVifRecord } from '../xenstore/vif-record.ts';
 import { isPublished, publish } from '../xenstore/vif-report.ts';
@@ -186,7 +186,7 @@ function differencesOf(before: PortRecord, after: PortRecord): string[] {
 }
 
 function isPolicyPublished({ store }: Store, { backendPath }: PortRecord, policy: GuardPolicy) {
-  return isPublished(store, backendPath, PUBLISHED, policyToXenstore(policy));
+  return isPublished(store, backendPath, policyToXenstore(policy));
 }
 
 async function reloadPort(
@@ -198,7 +198,7 @@ async function reloadPort(
   if (differences.length > 0) await changePolicy({ ...host, port, before, after });
   const policy = policyOf(after);
   if (after.kind === 'vif' && !(await isPolicyPublished(host, after, policy))) {
-    await publish(host.store, after.backendPath, PUBLISHED, policyToXenstore(policy));
+    await publish(host.store, after.backendPath, policyToXenstore(policy));
     if (differences.length === 0) differences.push(`its policy is in xenstore again`);
   }
   return differences.length === 0 ? [] : [`${ownerLabel(port, after)}: ${differences.join('; ')}`];

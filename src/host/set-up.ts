@@ -1,10 +1,10 @@
+import { loadBridgeNetfilter } from '../backends/bridge-netfilter.ts';
 import { loadBackend } from '../backends/load.ts';
 import { loadHostConfig } from '../config/host-config.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
 import { withLock } from '../port/lock.ts';
 import { backendOf, readRegistry, stateDirectory } from '../port/registry.ts';
 import { rebuildIndex, writeRegistry } from '../port/write-registry.ts';
-import { loadBridgeNetfilter } from './bridge-netfilter.ts';
 import { LOCK_OPTIONS, readGuardState, readHostState, requireRoot } from './host-state.ts';
 import { type Inspection, inspect } from './inspection.ts';
 import { repair } from './repair.ts';

@@ -1,6 +1,6 @@
 import { describeError, VifguardError } from '../errors.ts';
+import type { Means } from '../port/means.ts';
 import { parseEvent } from './event.ts';
-import type { Means } from './means.ts';
 import { offline } from './offline.ts';
 import { online } from './online.ts';
 

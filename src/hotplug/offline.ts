@@ -2,15 +2,15 @@ import { loadHostConfigLeniently } from '../config/host-config.ts';
 import { InputError } from '../errors.ts';
 import { closeNamed, detach } from '../port/detach.ts';
 import { withLock } from '../port/lock.ts';
+import type { Means } from '../port/means.ts';
 import { stateDirectory } from '../port/registry.ts';
+import { bridgeOfVif } from '../port/vif.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import { XenstoreError } from '../xenstore/error.ts';
 import { readVifRecord } from '../xenstore/vif-record.ts';
 import { unpublish } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
-import type { Means } from './means.ts';
 import { foreignNetns, isPresent, runInNetns } from './netns.ts';
-import { bridgeOfVif, PUBLISHED } from './vif.ts';
 
 /**
  * A port goes, or is gone already: nothing of it is left. Cleans up whatever it finds, without
@@ -32,7 +32,7 @@ async function leave(store: XenstoreClient, event: HotplugEvent, means: Means): 
   const netns = await netnsOf(store, event);
   if (netns !== undefined && isPresent(netns)) return await runInNetns(netns);
   await closePort(event, means);
-  if (event.kind === 'vif') await unpublish(store, event.backendPath, PUBLISHED);
+  if (event.kind === 'vif') await unpublish(store, event.backendPath);
   return 0;
 }
 

@@ -4,15 +4,15 @@ import type { GuardPolicy } from '../policy/guard-policy.ts';
 import { policyToXenstore } from '../policy/serialize.ts';
 import { attach, type Step } from '../port/attach.ts';
 import { withLock } from '../port/lock.ts';
+import type { Means } from '../port/means.ts';
 import { stateDirectory } from '../port/registry.ts';
+import { bridgeOfVif, policyOfVif } from '../port/vif.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import { parseVifPath, readVifRecord, type VifRecord } from '../xenstore/vif-record.ts';
-import { attachAdvice, changeVif, replaceEntries, writeHotplugError } from '../xenstore/vif-report.ts';
+import { attachAdvice, changeVif, publishIn, writeHotplugError } from '../xenstore/vif-report.ts';
 import type { HotplugEvent } from './event.ts';
-import type { Means } from './means.ts';
 import { foreignNetns, runInNetns, sendToNetns } from './netns.ts';
 import { closePort } from './offline.ts';
-import { bridgeOfVif, PUBLISHED, policyOfVif } from './vif.ts';
 
 /**
  * A port comes: guarded, on its bridge and up; or, on any failure, down, on no bridge, with nothing of
@@ -87,7 +87,7 @@ async function report(
 ): Promise<void> {
   await changeVif(store, backendPath, async (view) => {
     await Promise.all([
-      replaceEntries(view, `${backendPath}/${PUBLISHED}`, policyToXenstore(policy)),
+      publishIn(view, backendPath, policyToXenstore(policy)),
       ...(frontend === undefined ? [] : [view.write(`${frontend}/mtu`, String(mtu))]),
       view.rm(`${backendPath}/hotplug-error`),
       view.write(`${backendPath}/hotplug-status`, 'connected'),

@@ -1,7 +1,7 @@
 import type { Backend } from '../backends/backend.ts';
+import { loadBridgeNetfilter } from '../backends/bridge-netfilter.ts';
 import { loadBackend } from '../backends/load.ts';
 import type { HostConfig } from '../config/host-config.ts';
-import { loadBridgeNetfilter } from '../host/bridge-netfilter.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';

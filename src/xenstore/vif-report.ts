@@ -2,6 +2,9 @@ import type { StoreView, XenstoreClient } from './client.ts';
 import { XenstoreError } from './error.ts';
 import type { VifPath } from './vif-record.ts';
 
+/** Below the vif's backend path: the policy by which its ports are guarded. */
+export const PUBLISHED = 'vifguard';
+
 /** What to do about a vif that xl keeps though its script failed. */
 export function detachAdvice({ domid, handle }: VifPath): string {
   return `run "xl network-detach ${domid} ${handle}"`;
@@ -40,40 +43,39 @@ export async function writeHotplugError(
 }
 
 /**
- * Makes `entries` (name to value) all there is below `backendPath/name`, in one transaction. Readers,
- * the guest among them, see the old ones or the new ones.
+ * Makes `entries` (name to value) the policy that is published, in one transaction. Readers, the guest among
+ * them, see the old ones or the new ones.
  *
  * @throws XenstoreError ENOENT when the vif is gone.
  */
 export async function publish(
   client: XenstoreClient,
   backendPath: string,
-  name: string,
   entries: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await changeVif(client, backendPath, (view) => replaceEntries(view, `${backendPath}/${name}`, entries));
+  await changeVif(client, backendPath, (view) => publishIn(view, backendPath, entries));
 }
 
 /** The same within a transaction of the caller's. */
-export async function replaceEntries(
+export async function publishIn(
   view: StoreView,
-  root: string,
+  backendPath: string,
   entries: Readonly<Record<string, string>>,
 ): Promise<void> {
+  const root = `${backendPath}/${PUBLISHED}`;
   await Promise.all([
     view.rm(root),
     ...Object.entries(entries).map(([key, value]) => view.write(`${root}/${key}`, value)),
   ]);
 }
 
-/** Whether these entries are all there is below `backendPath/name`. */
+/** Whether these entries are what is published, and nothing else is. */
 export async function isPublished(
   view: StoreView,
   backendPath: string,
-  name: string,
   entries: Readonly<Record<string, string>>,
 ): Promise<boolean> {
-  const root = `${backendPath}/${name}`;
+  const root = `${backendPath}/${PUBLISHED}`;
   const keys = Object.keys(entries);
   const [names, values] = await Promise.all([
     view.directory(root),
@@ -83,8 +85,8 @@ export async function isPublished(
 }
 
 /** Takes back what `publish` wrote; fine when there is nothing, or no vif either. */
-export async function unpublish(view: StoreView, backendPath: string, name: string): Promise<void> {
-  await view.rm(`${backendPath}/${name}`);
+export async function unpublish(view: StoreView, backendPath: string): Promise<void> {
+  await view.rm(`${backendPath}/${PUBLISHED}`);
 }
 
 /**

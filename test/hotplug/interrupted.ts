@@ -1,7 +1,7 @@
 import { VifguardError } from '../../src/errors.ts';
 import { parseEvent } from '../../src/hotplug/event.ts';
-import { ownMeans } from '../../src/hotplug/means.ts';
 import { online } from '../../src/hotplug/online.ts';
+import { ownMeans } from '../../src/port/means.ts';
 
 const { AT, HOW } = process.env;
 

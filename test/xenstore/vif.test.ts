@@ -117,30 +117,27 @@ test('what is published replaces what was, is as readable as the vif, and is tak
   const { xs, client } = await startStore(t);
   await xs.write(WRITTEN);
   await execa('xenstore-chmod', [PATH, 'n0', 'r7'], { env: xs.env });
-  await publish(client, PATH, 'vifguard', { mode: 'locked', ipv4: '192.0.2.43' });
-  await publish(client, PATH, 'vifguard', { mode: 'disabled', 'a/b': '' });
+  await publish(client, PATH, { mode: 'locked', ipv4: '192.0.2.43' });
+  await publish(client, PATH, { mode: 'disabled', 'a/b': '' });
   t.deepEqual((await xs.list(`${PATH}/vifguard`)).sort(), ['a', 'mode']);
   t.is(await xs.read(`${PATH}/vifguard/mode`), 'disabled');
   t.deepEqual(await client.getPerms(`${PATH}/vifguard/mode`), [
     { access: 'n', domid: 0 },
     { access: 'r', domid: 7 },
   ]);
-  await unpublish(client, PATH, 'vifguard');
-  await unpublish(client, PATH, 'vifguard');
+  await unpublish(client, PATH);
+  await unpublish(client, PATH);
   t.is(await xs.read(`${PATH}/vifguard`), undefined);
   t.is(await xs.read(`${PATH}/mac`), RECORD.mac);
 });
 
 test('nothing is written for a vif that is gone: half of it would come back', async (t) => {
   const { xs, client } = await startStore(t);
-  const works = [
-    writeHotplugError(client, PATH, 'no'),
-    publish(client, PATH, 'vifguard', { mode: 'locked' }),
-  ];
+  const works = [writeHotplugError(client, PATH, 'no'), publish(client, PATH, { mode: 'locked' })];
   for (const work of works) {
     await t.throwsAsync(work, { instanceOf: XenstoreError, code: 'ENOENT', message: /the vif is gone/ });
   }
-  await unpublish(client, PATH, 'vifguard');
+  await unpublish(client, PATH);
   t.is(await xs.read('backend'), undefined);
 });
 
@@ -148,6 +145,6 @@ test('one value too long, and nothing of the rest is published', async (t) => {
   const { xs, client } = await startStore(t);
   await xs.write(WRITTEN);
   const entries = { mode: 'locked', long: 'x'.repeat(5000) };
-  await t.throwsAsync(publish(client, PATH, 'vifguard', entries), { code: 'E2BIG' });
+  await t.throwsAsync(publish(client, PATH, entries), { code: 'E2BIG' });
   t.is(await xs.read(`${PATH}/vifguard`), undefined);
 });

@@ -8,9 +8,6 @@ import { InputError, readKey } from '../errors.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
 import type { VifRecord } from '../xenstore/vif-record.ts';
 
-/** Where the effective policy is published, below the vif's backend path. */
-export const PUBLISHED = 'vifguard';
-
 /**
  * The policy of a vif, from its record, its domain's config and the host's defaults.
  *

@@ -1,6 +1,6 @@
 import { openRtnetlink, type Rtnetlink } from '../netlink/rtnetlink.ts';
-import { type Deadline, eventDeadline, processAgeMs } from '../port/deadline.ts';
 import { XenstoreClient } from '../xenstore/client.ts';
+import { type Deadline, eventDeadline, processAgeMs } from './deadline.ts';
 
 /** The connections that an event is handled with. */
 export interface Means {

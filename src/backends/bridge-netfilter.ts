@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runTool } from '../backends/tool.ts';
 import { VifguardError } from '../errors.ts';
+import { runTool } from './tool.ts';
 
 const SYSCTLS = '/proc/sys/net/bridge';
 const CALL_IP6TABLES = join(SYSCTLS, 'bridge-nf-call-ip6tables');
