@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/config-error.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, InputError, VifguardError } from '../errors.ts';
+import type { HostAddress } from '../netlink/ip-address.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { policyDifferences } from '../policy/differences.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
@@ -8,6 +9,7 @@ import { policyToJson, policyToXenstore } from '../policy/serialize.ts';
 import { changePolicy } from '../port/change-policy.ts';
 import { refuseConflict, refuseHostAddress } from '../port/claims.ts';
 import { isPresent } from '../port/device.ts';
+import { hostAddresses } from '../port/host-addresses.ts';
 import { withLock } from '../port/lock.ts';
 import { ownMeans } from '../port/means.ts';
 import {
@@ -110,14 +112,16 @@ interface Plan {
 async function plan(host: Host, registry: Registry, ports: readonly string[]): Promise<Plan> {
   const records = new Map<string, PortRecord>();
   const refused: string[] = [];
-  const addresses = await host.rtnetlink.addresses();
+  const addresses = new Map<number, HostAddress[]>();
   for (const port of ports) {
     const before = registry.ports.get(port);
     if (before === undefined) continue;
     try {
       const record = await readRecord(host, before);
-      const bridge = await host.rtnetlink.link(record.bridge);
-      refuseHostAddress({ port, record, bridge: bridge?.index ?? 0, addresses });
+      const { index: bridge = 0 } = (await host.rtnetlink.link(record.bridge)) ?? {};
+      const ours = addresses.get(bridge) ?? (await hostAddresses(host.rtnetlink, bridge));
+      addresses.set(bridge, ours);
+      refuseHostAddress({ port, record, addresses: ours });
       records.set(port, record);
     } catch (error) {
       refused.push(refusal(port, before, error));

@@ -1,4 +1,4 @@
-import { type IpPrefix, parsePrefix } from '../address/ip.ts';
+import type { IpPrefix } from '../address/ip.ts';
 import { parseAttributes } from './attributes.ts';
 import { MalformedMessageError } from './error.ts';
 
@@ -11,28 +11,38 @@ export interface HostAddress {
 
 // include/uapi/linux/if_addr.h, struct ifaddrmsg
 const IFADDRMSG_BYTES = 8;
-const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 
-/** The payload of an RTM_GETADDR that dumps the addresses of every family. */
-export function addressDumpQuery(): Buffer {
-  return Buffer.alloc(IFADDRMSG_BYTES);
+const AF_INET = 2;
+
+/** The payload of an RTM_GETADDR that dumps the IPv4 addresses. */
+export function ipv4DumpQuery(): Buffer {
+  const query = Buffer.alloc(IFADDRMSG_BYTES);
+  query.writeUInt8(AF_INET, 0);
+  return query;
 }
 
-/** Reads the payload of an RTM_NEWADDR; undefined for a family that is not IP. @throws MalformedMessageError */
-export function parseHostAddress(payload: Buffer): HostAddress | undefined {
+/** Reads the payload of an RTM_NEWADDR about an IPv4 address. @throws MalformedMessageError */
+export function parseIpv4Address(payload: Buffer): HostAddress {
   if (payload.length < IFADDRMSG_BYTES) {
     throw new MalformedMessageError(`an address of ${payload.length} bytes`);
   }
-  const attributes = parseAttributes(payload.subarray(IFADDRMSG_BYTES));
   // IFA_ADDRESS is the other end's where a link has two, as a tunnel does.
-  const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
-  const text = bytes && textOf(bytes);
-  return text === undefined ? undefined : { index: payload.readUInt32LE(4), address: parsePrefix(text) };
+  const local = parseAttributes(payload.subarray(IFADDRMSG_BYTES)).get(IFA_LOCAL);
+  if (local?.length !== 4) throw new MalformedMessageError('an address without its four bytes');
+  const address = { family: 4, bits: BigInt(local.readUInt32BE()), length: 32 } as const;
+  return { index: payload.readUInt32LE(4), address };
 }
 
-function textOf(bytes: Buffer): string | undefined {
-  if (bytes.length === 4) return [...bytes].join('.');
-  if (bytes.length !== 16) return undefined;
-  return Array.from({ length: 8 }, (_, group) => bytes.readUInt16BE(2 * group).toString(16)).join(':');
+/**
+ * Reads /proc/net/if_inet6 (if6_seq_show() in net/ipv6/addrconf.c): a line for each address, its 32 hex digits and
+ * the interface's index first. Of link-local addresses only those of one link.
+ */
+export function parseIfInet6(text: string, link: number): HostAddress[] {
+  const elsewhere = `(?!fe[89ab][\\da-f]{29} (?!0*${link.toString(16)} ))`;
+  const lines = text.matchAll(new RegExp(`^${elsewhere}([\\da-f]{32}) ([\\da-f]+) `, 'gm'));
+  return [...lines].map(([, digits, index]) => ({
+    index: Number.parseInt(index ?? '', 16),
+    address: { family: 6, bits: BigInt(`0x${digits}`), length: 128 },
+  }));
 }

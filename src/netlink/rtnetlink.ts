@@ -20,7 +20,7 @@ import {
   fdbQuery,
   parseFdbEntry,
 } from './fdb.ts';
-import { addressDumpQuery, type HostAddress, parseHostAddress } from './ip-address.ts';
+import { type HostAddress, ipv4DumpQuery, parseIpv4Address } from './ip-address.ts';
 import {
   bridgeChange,
   isLinkName,
@@ -73,8 +73,8 @@ export interface Rtnetlink {
   /** The link with that index, whatever its name is; undefined when there is none. */
   linkAt(index: number): Promise<Link | undefined>;
   links(filter?: LinkFilter): Promise<Link[]>;
-  /** The IP addresses of this host, on all links. */
-  addresses(): Promise<HostAddress[]>;
+  /** The IPv4 addresses of this host, on all links. */
+  ipv4Addresses(): Promise<HostAddress[]>;
   /** Changes a link, all in one message unless it joins a bridge and gets port attributes: then two. */
   setLink(index: number, change: LinkChange): Promise<void>;
   setBridge(index: number, change: Readonly<Partial<BridgeAttributes>>): Promise<void>;
@@ -159,10 +159,10 @@ class TransportRtnetlink implements Rtnetlink {
     return this.#readLinks(data).filter((link) => matchesFilter(link, filter));
   }
 
-  async addresses(): Promise<HostAddress[]> {
-    const request = { type: RTM_GETADDR, flags: 0, payload: addressDumpQuery() };
-    const data = await this.#askAll({ operation: 'list IP addresses' }, request);
-    return ofType(data, RTM_NEWADDR).flatMap((reply) => parseHostAddress(reply.payload) ?? []);
+  async ipv4Addresses(): Promise<HostAddress[]> {
+    const request = { type: RTM_GETADDR, flags: 0, payload: ipv4DumpQuery() };
+    const data = await this.#askAll({ operation: 'list IPv4 addresses' }, request);
+    return ofType(data, RTM_NEWADDR).map((reply) => parseIpv4Address(reply.payload));
   }
 
   async setLink(index: number, change: LinkChange): Promise<void> {

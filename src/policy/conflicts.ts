@@ -6,7 +6,7 @@ import { derivedLinkLocals, listedIn, macsOf } from './identity.ts';
 import { virtualMacs } from './virtual-router.ts';
 
 /** RFC 4291 section 2.5.6. */
-export const LINK_LOCAL_BLOCK = parsePrefix('fe80::/10');
+const LINK_LOCAL_BLOCK = parsePrefix('fe80::/10');
 
 /** Whose policy it is. */
 export interface Owner {

@@ -12,6 +12,7 @@ import { refuseConflict, refuseHostAddress } from './claims.ts';
 import { close, closeLink, closeNamed } from './detach.ts';
 import { deviceOf, indexOf, isPresent } from './device.ts';
 import { guardedHost } from './guarded-host.ts';
+import { hostAddresses } from './host-addresses.ts';
 import { findBridge, findPort, portMtu, portName } from './port.ts';
 import {
   backendOf,
@@ -114,12 +115,8 @@ async function find(attachment: Attachment): Promise<Found> {
     await close({ rtnetlink, directory, config, port: other });
     return readRegistry(directory);
   };
-  refuseHostAddress({
-    port: name,
-    record: entry,
-    bridge: bridge.index,
-    addresses: await rtnetlink.addresses(),
-  });
+  const addresses = await hostAddresses(rtnetlink, bridge.index);
+  refuseHostAddress({ port: name, record: entry, addresses });
   // A device is one port, and a port one device.
   const formerNames = portsAt(before, port.index).flatMap(([other]) => (other === name ? [] : [other]));
   const isReplaced = former !== undefined && former.index !== port.index;

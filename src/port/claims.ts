@@ -1,9 +1,9 @@
-import { formatPrefix, prefixContains } from '../address/ip.ts';
+import { formatPrefix } from '../address/ip.ts';
 import { PrefixSet } from '../address/prefix-set.ts';
 import { plainDomainName } from '../config/domain-config.ts';
 import { InputError } from '../errors.ts';
 import type { HostAddress } from '../netlink/ip-address.ts';
-import { type Claim, findConflict, LINK_LOCAL_BLOCK } from '../policy/conflicts.ts';
+import { type Claim, findConflict } from '../policy/conflicts.ts';
 import { listedIn } from '../policy/identity.ts';
 import { rivalKeys } from './index-keys.ts';
 import { ownerLabel, type PortRecord, policyOf, type Registry } from './registry.ts';
@@ -43,24 +43,16 @@ export async function refuseConflict(check: ClaimCheck): Promise<Registry> {
   }
 }
 
-/** What a guest claims, and where. */
+/** What a guest claims. */
 export interface HostAddressCheck extends Pick<ClaimCheck, 'port' | 'record'> {
-  /** The index of its bridge. */
-  readonly bridge: number;
-  /** Those of this host. */
+  /** Those of this host: see hostAddresses. */
   readonly addresses: readonly HostAddress[];
 }
 
-/**
- * Refuses a port whose guest would have an address of this host. One of another segment counts, too, as Linux
- * answers for each of its addresses everywhere; but a link-local address means something on its own link only.
- *
- * @throws InputError that names both.
- */
-export function refuseHostAddress({ port, record, bridge, addresses }: HostAddressCheck): void {
+/** Refuses a port whose guest would have an address of this host. @throws InputError that names both. */
+export function refuseHostAddress({ port, record, addresses }: HostAddressCheck): void {
   const claimed = new PrefixSet(listedIn(policyOf(record)));
-  for (const { index, address } of addresses) {
-    if (index !== bridge && prefixContains(LINK_LOCAL_BLOCK, address)) continue;
+  for (const { address } of addresses) {
     const overlap = claimed.findOverlap(address);
     if (overlap === undefined) continue;
     throw new InputError(

@@ -19,7 +19,7 @@ import { Holders } from '../../src/monitor/holders.ts';
 import { sightingOf } from '../../src/monitor/sighting.ts';
 import { bytesAttribute, nestedAttribute, parseAttributes, text, u32 } from '../../src/netlink/attributes.ts';
 import { parseFdbEntry } from '../../src/netlink/fdb.ts';
-import { parseHostAddress } from '../../src/netlink/ip-address.ts';
+import { parseIfInet6, parseIpv4Address } from '../../src/netlink/ip-address.ts';
 import { parseLink } from '../../src/netlink/link.ts';
 import { readAnswer } from '../../src/netlink/message.ts';
 import { readGeneration } from '../../src/netlink/nftables-generation.ts';
@@ -165,7 +165,8 @@ const NETLINK: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
   'netlink attributes': parseAttributes,
   'a link': parseLink,
   'an FDB entry': parseFdbEntry,
-  'an IP address': parseHostAddress,
+  'an IPv4 address': parseIpv4Address,
+  'IPv6 addresses': (bytes) => parseIfInet6(bytes.toString('latin1'), 7),
   'the end of an answer': (payload) => readAnswer([{ type: 2, flags: 0x200, payload }]),
   'the end of a dump': (payload) => readAnswer([{ type: 3, flags: 0x210, payload }]),
   'the generation of nf_tables': readGeneration,

@@ -16,7 +16,7 @@ import {
 import { BRIDGE_PORT } from '../../src/netlink/bridge-port.ts';
 import { MalformedMessageError } from '../../src/netlink/error.ts';
 import { parseFdbEntry } from '../../src/netlink/fdb.ts';
-import { parseHostAddress } from '../../src/netlink/ip-address.ts';
+import { parseIpv4Address } from '../../src/netlink/ip-address.ts';
 import { parseLink } from '../../src/netlink/link.ts';
 import { readAnswer } from '../../src/netlink/message.ts';
 
@@ -128,8 +128,8 @@ test('no bytes make the parsers of messages fail otherwise than malformed', (t) 
       onlyMalformed(() => parseLink(Buffer.concat([header, payload])));
       onlyMalformed(() => parseFdbEntry(payload));
       onlyMalformed(() => parseFdbEntry(Buffer.concat([header.subarray(4), payload])));
-      onlyMalformed(() => parseHostAddress(payload));
-      onlyMalformed(() => parseHostAddress(Buffer.concat([header.subarray(8), payload])));
+      onlyMalformed(() => parseIpv4Address(payload));
+      onlyMalformed(() => parseIpv4Address(Buffer.concat([header.subarray(8), payload])));
       onlyMalformed(() => readFields(BRIDGE_PORT, parseAttributes(payload)));
       onlyMalformed(() => readAnswer([{ type, flags, payload }]));
     }),

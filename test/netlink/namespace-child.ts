@@ -19,7 +19,7 @@ const methods: Methods = {
   vlans: (port) => rtnetlink.vlans(port),
   setAccessVlan: (key) => rtnetlink.setAccessVlan(key),
   deleteVlans: (vlans) => rtnetlink.deleteVlans(vlans),
-  addresses: () => rtnetlink.addresses(),
+  ipv4Addresses: () => rtnetlink.ipv4Addresses(),
   close: () => rtnetlink.close(),
   async moveToNetns(index, netns) {
     const handle = await openNetns(netns);

@@ -5,6 +5,7 @@ import { formatPrefix } from '../../src/address/ip.ts';
 import { parseMac } from '../../src/address/mac.ts';
 import type { BridgePortSettings } from '../../src/netlink/bridge-port.ts';
 import { NetlinkError } from '../../src/netlink/error.ts';
+import { parseIfInet6 } from '../../src/netlink/ip-address.ts';
 import type { Link } from '../../src/netlink/link.ts';
 import { linkIndexOf } from '../../src/netlink/link-index.ts';
 import { Namespace } from './namespace.ts';
@@ -429,15 +430,23 @@ test('a value that does not fit is refused before the kernel sees it', async (t)
   await set({ port: { mcastRouter: 256 } });
 });
 
-test('the IP addresses of all links, those of links that are down, too', async (t) => {
+test('the IP addresses of all links, of those that are down, too, and link-local ones of one', async (t) => {
   const { bridge, veth } = await bridgeAndVeth();
   for (const address of ['192.0.2.2/24', '198.51.100.1 peer 203.0.113.1', '2001:db8::2/64'])
     await namespace.run(`ip addr add ${address} dev ${bridge.name}`);
   await namespace.run(`ip addr add 192.0.2.3/32 dev ${veth.name}`);
-  const addresses = (await namespace.rtnetlink.addresses()).map(
-    ({ index, address }) => `${index} ${formatPrefix(address)}`,
+  await namespace.run(`ip addr add fe80::2/64 dev ${bridge.name} nodad`);
+  await namespace.run(`ip addr add fe80::3/64 dev ${veth.name} nodad`);
+  const ipv6 = parseIfInet6(await namespace.run('cat /proc/self/net/if_inet6'), bridge.index);
+  const all = [...(await namespace.rtnetlink.ipv4Addresses()), ...ipv6];
+  const addresses = all.map(({ index, address }) => `${index} ${formatPrefix(address)}`);
+  const made = ['192.0.2.2', '198.51.100.1', '2001:db8::2', 'fe80::2'].map(
+    (address) => `${bridge.index} ${address}`,
   );
-  const made = ['192.0.2.2', '198.51.100.1', '2001:db8::2'].map((address) => `${bridge.index} ${address}`);
   for (const address of [...made, `${veth.index} 192.0.2.3`]) t.true(addresses.includes(address), address);
-  t.false(addresses.some((address) => address.includes('203.0.113.1')));
+  for (const other of ['203.0.113.1', 'fe80::3'])
+    t.false(
+      addresses.some((address) => address.endsWith(` ${other}`)),
+      other,
+    );
 });
