@@ -62,9 +62,9 @@ test: deps build ## run every test: unit tests, and the lab in network namespace
 demo: deps build ## three guests, one hostile: what gets through without vifguard, and with it
 	npx --no-install tsx test/lab/demo.ts
 
-bench: deps build ## time and throughput, side by side with Xen's own vif-bridge and libvirt's nwfilter
+bench: deps build ## time and throughput beside Xen's vif-bridge and libvirt's nwfilter; ONLY=events,packets,nwfilter,watch: these
 	$(call apt,$(bench_packages))
-	npx --no-install tsx test/bench/bench.ts
+	npx --no-install tsx test/bench/bench.ts "$(ONLY)"
 
 fuzz: deps build ## random frames through the kernel and through the model: FRAMES=1000000 SEED=1 BACKEND=xtables
 	npx --no-install tsx test/fuzz/fuzz.ts

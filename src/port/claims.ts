@@ -1,5 +1,4 @@
 import { formatPrefix } from '../address/ip.ts';
-import { PrefixSet } from '../address/prefix-set.ts';
 import { plainDomainName } from '../config/domain-config.ts';
 import { InputError } from '../errors.ts';
 import type { HostAddress } from '../netlink/ip-address.ts';
@@ -49,14 +48,19 @@ export interface HostAddressCheck extends Pick<ClaimCheck, 'port' | 'record'> {
   readonly addresses: readonly HostAddress[];
 }
 
-/** Refuses a port whose guest would have an address of this host. @throws InputError that names both. */
+/**
+ * Refuses a port whose guest is given an address of this host by itself. One within a block is not refused: a guest
+ * that makes its own addresses has the block of its segment (RFC 4862), where dom0 is, too.
+ *
+ * @throws InputError
+ */
 export function refuseHostAddress({ port, record, addresses }: HostAddressCheck): void {
-  const claimed = new PrefixSet(listedIn(policyOf(record)));
+  const given = new Set(listedIn(policyOf(record)).map(formatPrefix));
   for (const { address } of addresses) {
-    const overlap = claimed.findOverlap(address);
-    if (overlap === undefined) continue;
+    const text = formatPrefix(address);
+    if (!given.has(text)) continue;
     throw new InputError(
-      `${ownerLabel(port, record)} may not have address ${formatPrefix(overlap)}: this host itself holds ${formatPrefix(address)}; give the guest another`,
+      `${ownerLabel(port, record)} may not have address ${text}: this host itself holds it; give the guest another`,
     );
   }
 }

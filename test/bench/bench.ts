@@ -3,6 +3,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import type { BackendName } from '../../src/backends/names.ts';
+import { parseWord } from '../../src/policy/vocabulary.ts';
 import type { Guest } from '../lab/guest.ts';
 import { Lab, type LabOptions } from '../lab/lab.ts';
 import { MANY_IPV4, MANY_IPV6 } from '../lab/many-addresses.ts';
@@ -33,6 +34,13 @@ const NWFILTER_MOST = 1000;
 const PACKETS_ONLY: readonly number[] = [100];
 /** The crowd is numbered from 1. */
 const FIRST_DOMID = 5537;
+
+/** What can be measured by itself: make bench ONLY=events,watch */
+const PARTS = ['events', 'packets', 'nwfilter', 'watch'] as const;
+type Part = (typeof PARTS)[number];
+
+const wanted = (process.argv[2] || PARTS.join()).split(',').map((word) => parseWord(word, PARTS));
+const does = (part: Part) => wanted.includes(part);
 
 /** One thing measured both ways, round by round in turn, so that what disturbs the machine disturbs both. */
 interface Comparison {
@@ -184,19 +192,21 @@ async function compareBare(backend: BackendName): Promise<Comparison[]> {
     const visitor = await lab.guest({ domid: FIRST_DOMID - 1, ip: '192.0.2.250 2001:db8:0:ffff::250' });
     await writeDomainConfig(lab, visitor.vif);
     const unguarded = await attached(plainLab, FIRST_DOMID);
-    const nwfilter = await Nwfilter.start(await attached(libvirtLab, FIRST_DOMID));
-    const results = await compareManyAddresses(lab, backend);
+    const nwfilter = does('nwfilter')
+      ? await Nwfilter.start(await attached(libvirtLab, FIRST_DOMID))
+      : undefined;
+    const results = does('events') ? await compareManyAddresses(lab, backend) : [];
     for (const [index, guests] of CROWDS[backend].entries()) {
       await crowd.growTo(guests - 1);
       const guarded = new Map<string, Guest>([[backend, await attached(lab, FIRST_DOMID + index)]]);
       const events = { visitor, with: backend, guests };
-      if (!PACKETS_ONLY.includes(guests)) results.push(...(await compareEvents(events)));
-      if (guests <= NWFILTER_MOST) {
+      if (does('events') && !PACKETS_ONLY.includes(guests)) results.push(...(await compareEvents(events)));
+      if (nwfilter !== undefined && guests <= NWFILTER_MOST) {
         await nwfilter.growTo(guests - 1);
         results.push(await compareNwfilter(nwfilter, events));
         guarded.set("libvirt's nwfilter", nwfilter.guest);
       }
-      results.push(...(await compareThroughput({ unguarded, guarded, guests })));
+      if (does('packets')) results.push(...(await compareThroughput({ unguarded, guarded, guests })));
       await guarded.get(backend)?.offline();
     }
     return results;
@@ -239,5 +249,5 @@ async function machine(): Promise<string> {
 await report([
   ...(await compareBare('xtables')),
   ...(await compareBare('nftables')),
-  ...(await compareWatched()),
+  ...(does('watch') ? await compareWatched() : []),
 ]);
