@@ -1,7 +1,7 @@
+import type { IpPrefix } from '../address/ip.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, InputError, VifguardError } from '../errors.ts';
-import type { HostAddress } from '../netlink/ip-address.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { policyDifferences } from '../policy/differences.ts';
 import type { GuardPolicy } from '../policy/guard-policy.ts';
@@ -112,22 +112,30 @@ interface Plan {
 async function plan(host: Host, registry: Registry, ports: readonly string[]): Promise<Plan> {
   const records = new Map<string, PortRecord>();
   const refused: string[] = [];
-  const addresses = new Map<number, HostAddress[]>();
+  const addressesFor = addressesByBridge(host);
   for (const port of ports) {
     const before = registry.ports.get(port);
     if (before === undefined) continue;
     try {
       const record = await readRecord(host, before);
-      const { index: bridge = 0 } = (await host.rtnetlink.link(record.bridge)) ?? {};
-      const ours = addresses.get(bridge) ?? (await hostAddresses(host.rtnetlink, bridge));
-      addresses.set(bridge, ours);
-      refuseHostAddress({ port, record, addresses: ours });
+      refuseHostAddress({ port, record, addresses: await addressesFor(record.bridge) });
       records.set(port, record);
     } catch (error) {
       refused.push(refusal(port, before, error));
     }
   }
   return await withoutConflicts(host, registry, { records, refused });
+}
+
+/** The addresses that guests of a bridge may not have, read once for each bridge. */
+function addressesByBridge({ rtnetlink }: Pick<Host, 'rtnetlink'>) {
+  const known = new Map<string, readonly IpPrefix[]>();
+  return async (name: string): Promise<readonly IpPrefix[]> => {
+    const addresses =
+      known.get(name) ?? (await hostAddresses(rtnetlink, (await rtnetlink.link(name))?.index ?? 0));
+    known.set(name, addresses);
+    return addresses;
+  };
 }
 
 /** What the record would be if the port came now. @throws InputError, ConfigError, XenstoreError */

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { type IpPrefix, isHost, parsePrefix, prefixContains } from '../address/ip.ts';
 import { type Identifier, identifierText } from '../model/claim.ts';
-import { addressesOf, macsOf } from '../policy/identity.ts';
+import { listedIn, macsOf } from '../policy/identity.ts';
 import { guestName, policyOf, type Registry } from '../port/registry.ts';
 import { grantedLinkLocals } from '../rules/identity.ts';
 import type { Gateway } from './gateways.ts';
@@ -31,8 +31,7 @@ export class Holders {
       const policy = policyOf(record);
       // What link-local=any grants is nobody's own.
       const linkLocals = policy.linkLocal === 'any' ? [] : grantedLinkLocals(policy);
-      const addresses = [addressesOf(policy, 4), addressesOf(policy, 6), linkLocals];
-      const identity = [...macsOf(policy), ...addresses.flatMap((set) => (set === 'any' ? [] : set))];
+      const identity = [...macsOf(policy), ...listedIn(policy), ...linkLocals];
       this.#add({ name: guestName(record), port, bridge: record.bridge }, identity);
     }
     for (const [bridge, { address }] of Object.entries(registry.bridges)) {

@@ -2,13 +2,6 @@ import type { IpPrefix } from '../address/ip.ts';
 import { parseAttributes } from './attributes.ts';
 import { MalformedMessageError } from './error.ts';
 
-/** An IP address of this host. */
-export interface HostAddress {
-  /** The index of the interface that has it. */
-  readonly index: number;
-  readonly address: IpPrefix;
-}
-
 // include/uapi/linux/if_addr.h, struct ifaddrmsg
 const IFADDRMSG_BYTES = 8;
 const IFA_LOCAL = 2;
@@ -23,26 +16,22 @@ export function ipv4DumpQuery(): Buffer {
 }
 
 /** Reads the payload of an RTM_NEWADDR about an IPv4 address. @throws MalformedMessageError */
-export function parseIpv4Address(payload: Buffer): HostAddress {
+export function parseIpv4Address(payload: Buffer): IpPrefix {
   if (payload.length < IFADDRMSG_BYTES) {
     throw new MalformedMessageError(`an address of ${payload.length} bytes`);
   }
   // IFA_ADDRESS is the other end's where a link has two, as a tunnel does.
   const local = parseAttributes(payload.subarray(IFADDRMSG_BYTES)).get(IFA_LOCAL);
   if (local?.length !== 4) throw new MalformedMessageError('an address without its four bytes');
-  const address = { family: 4, bits: BigInt(local.readUInt32BE()), length: 32 } as const;
-  return { index: payload.readUInt32LE(4), address };
+  return { family: 4, bits: BigInt(local.readUInt32BE()), length: 32 };
 }
 
 /**
  * Reads /proc/net/if_inet6 (if6_seq_show() in net/ipv6/addrconf.c): a line for each address, its 32 hex digits and
  * the interface's index first. Of link-local addresses only those of one link.
  */
-export function parseIfInet6(text: string, link: number): HostAddress[] {
-  const elsewhere = `(?!fe[89ab][\\da-f]{29} (?!0*${link.toString(16)} ))`;
-  const lines = text.matchAll(new RegExp(`^${elsewhere}([\\da-f]{32}) ([\\da-f]+) `, 'gm'));
-  return [...lines].map(([, digits, index]) => ({
-    index: Number.parseInt(index ?? '', 16),
-    address: { family: 6, bits: BigInt(`0x${digits}`), length: 128 },
-  }));
+export function parseIfInet6(text: string, link: number): IpPrefix[] {
+  return [...text.matchAll(/^([\da-f]{32}) ([\da-f]+) /gm)]
+    .filter(([, digits = '', index = '']) => !/^fe[89ab]/.test(digits) || Number.parseInt(index, 16) === link)
+    .map(([, digits]) => ({ family: 6, bits: BigInt(`0x${digits}`), length: 128 }));
 }

@@ -1,3 +1,4 @@
+import type { IpPrefix } from '../address/ip.ts';
 import { VifguardError } from '../errors.ts';
 import { bytesAttribute } from './attributes.ts';
 import type { BridgeAttributes } from './bridge.ts';
@@ -20,7 +21,7 @@ import {
   fdbQuery,
   parseFdbEntry,
 } from './fdb.ts';
-import { type HostAddress, ipv4DumpQuery, parseIpv4Address } from './ip-address.ts';
+import { ipv4DumpQuery, parseIpv4Address } from './ip-address.ts';
 import {
   bridgeChange,
   isLinkName,
@@ -74,7 +75,7 @@ export interface Rtnetlink {
   linkAt(index: number): Promise<Link | undefined>;
   links(filter?: LinkFilter): Promise<Link[]>;
   /** The IPv4 addresses of this host, on all links. */
-  ipv4Addresses(): Promise<HostAddress[]>;
+  ipv4Addresses(): Promise<IpPrefix[]>;
   /** Changes a link, all in one message unless it joins a bridge and gets port attributes: then two. */
   setLink(index: number, change: LinkChange): Promise<void>;
   setBridge(index: number, change: Readonly<Partial<BridgeAttributes>>): Promise<void>;
@@ -159,7 +160,7 @@ class TransportRtnetlink implements Rtnetlink {
     return this.#readLinks(data).filter((link) => matchesFilter(link, filter));
   }
 
-  async ipv4Addresses(): Promise<HostAddress[]> {
+  async ipv4Addresses(): Promise<IpPrefix[]> {
     const request = { type: RTM_GETADDR, flags: 0, payload: ipv4DumpQuery() };
     const data = await this.#askAll({ operation: 'list IPv4 addresses' }, request);
     return ofType(data, RTM_NEWADDR).map((reply) => parseIpv4Address(reply.payload));

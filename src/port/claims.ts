@@ -1,7 +1,6 @@
-import { formatPrefix } from '../address/ip.ts';
+import { formatPrefix, type IpPrefix } from '../address/ip.ts';
 import { plainDomainName } from '../config/domain-config.ts';
 import { InputError } from '../errors.ts';
-import type { HostAddress } from '../netlink/ip-address.ts';
 import { type Claim, findConflict } from '../policy/conflicts.ts';
 import { listedIn } from '../policy/identity.ts';
 import { rivalKeys } from './index-keys.ts';
@@ -45,7 +44,7 @@ export async function refuseConflict(check: ClaimCheck): Promise<Registry> {
 /** What a guest claims. */
 export interface HostAddressCheck extends Pick<ClaimCheck, 'port' | 'record'> {
   /** Those of this host: see hostAddresses. */
-  readonly addresses: readonly HostAddress[];
+  readonly addresses: readonly IpPrefix[];
 }
 
 /**
@@ -56,8 +55,7 @@ export interface HostAddressCheck extends Pick<ClaimCheck, 'port' | 'record'> {
  */
 export function refuseHostAddress({ port, record, addresses }: HostAddressCheck): void {
   const given = new Set(listedIn(policyOf(record)).map(formatPrefix));
-  for (const { address } of addresses) {
-    const text = formatPrefix(address);
+  for (const text of addresses.map(formatPrefix)) {
     if (!given.has(text)) continue;
     throw new InputError(
       `${ownerLabel(port, record)} may not have address ${text}: this host itself holds it; give the guest another`,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type HostAddress, parseIfInet6 } from '../netlink/ip-address.ts';
+import type { IpPrefix } from '../address/ip.ts';
+import { parseIfInet6 } from '../netlink/ip-address.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { ifThere } from './port-files.ts';
 
@@ -12,7 +13,7 @@ import { ifThere } from './port-files.ts';
  * @param bridge its index
  * @throws NetlinkError
  */
-export async function hostAddresses(rtnetlink: Rtnetlink, bridge: number): Promise<HostAddress[]> {
+export async function hostAddresses(rtnetlink: Rtnetlink, bridge: number): Promise<IpPrefix[]> {
   const ipv6 = ifThere(() => readFileSync('/proc/net/if_inet6', 'utf8'));
   return [...(await rtnetlink.ipv4Addresses()), ...(ipv6 === undefined ? [] : parseIfInet6(ipv6, bridge))];
 }

@@ -438,15 +438,8 @@ test('the IP addresses of all links, of those that are down, too, and link-local
   await namespace.run(`ip addr add fe80::2/64 dev ${bridge.name} nodad`);
   await namespace.run(`ip addr add fe80::3/64 dev ${veth.name} nodad`);
   const ipv6 = parseIfInet6(await namespace.run('cat /proc/self/net/if_inet6'), bridge.index);
-  const all = [...(await namespace.rtnetlink.ipv4Addresses()), ...ipv6];
-  const addresses = all.map(({ index, address }) => `${index} ${formatPrefix(address)}`);
-  const made = ['192.0.2.2', '198.51.100.1', '2001:db8::2', 'fe80::2'].map(
-    (address) => `${bridge.index} ${address}`,
-  );
-  for (const address of [...made, `${veth.index} 192.0.2.3`]) t.true(addresses.includes(address), address);
-  for (const other of ['203.0.113.1', 'fe80::3'])
-    t.false(
-      addresses.some((address) => address.endsWith(` ${other}`)),
-      other,
-    );
+  const addresses = [...(await namespace.rtnetlink.ipv4Addresses()), ...ipv6].map(formatPrefix);
+  for (const address of ['192.0.2.2', '198.51.100.1', '2001:db8::2', 'fe80::2', '192.0.2.3'])
+    t.is(addresses.filter((each) => each === address).length, 1, address);
+  for (const other of ['203.0.113.1', 'fe80::3']) t.false(addresses.includes(other), other);
 });

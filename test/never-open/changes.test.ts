@@ -6,7 +6,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { BACKENDS } from '../../src/backends/names.ts';
 import { vifguard } from '../cli/vifguard.ts';
 import { startWatcher } from '../watch/watcher.ts';
-import { ADDRESSES, attach, detach, expectShut, startScene, useBackend } from './scene.ts';
+import { ADDRESSES, attach, change, detach, expectShut, startScene, useBackend } from './scene.ts';
 
 // Forbidden frames are sent all the time while what guards an attached port is replaced by us.
 
@@ -16,20 +16,14 @@ const test = anyTest.serial;
 for (const backend of BACKENDS) {
   test(`${backend}: modes and addresses change`, async (t) => {
     const scene = await startScene(t, backend);
-    const { lab, guest } = scene;
     await expectShut(t, scene, async () => {
-      for (const [ip, directives] of [
+      for (const policy of [
         ['192.0.2.42', 'peers=open'],
         ['192.0.2.43 2001:db8:0:ffff::43', 'dom0=icmp'],
         ['192.0.2.44', 'mode=disabled'],
         [ADDRESSES, 'dhcp=off,mac=00:16:3e:00:00:77'],
       ] as const) {
-        await lab.store.write({ '/local/domain/0/backend/vif/1/0/ip': ip });
-        await lab.writeFile(
-          'web1.cfg',
-          `name = "web1"\nvif = [ "mac=${guest.mac}" ]\nvifguard = [ "${directives}" ]\n`,
-        );
-        t.regex((await vifguard(lab, ['reload'])).stdout, /^web1 \(vif1\.0\): /);
+        await change(t, scene, policy);
       }
     });
   });

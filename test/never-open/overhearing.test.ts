@@ -1,14 +1,13 @@
 import anyTest, { type ExecutionContext } from 'ava';
 import { BACKENDS } from '../../src/backends/names.ts';
 import { STRANGER } from '../attacks/cast.ts';
-import { vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { Nic } from '../lab/nic.ts';
 import { GATEWAY } from '../lab/segment.ts';
 import { fence } from '../lab/witness.ts';
 import { IP } from './flood.ts';
-import { ADDRESSES, attach, detach, type Scene, startScene, startUnguarded } from './scene.ts';
+import { ADDRESSES, attach, change, detach, type Scene, startScene, startUnguarded } from './scene.ts';
 
 // What a guest may not hear is sent all the time while its port comes, goes and changes.
 
@@ -119,19 +118,13 @@ for (const backend of BACKENDS) {
 
   test(`${backend}: nothing is overheard while addresses and modes change`, async (t) => {
     const scene = await startScene(t, backend);
-    const { lab, guest } = scene;
     await expectDeaf(t, scene, async () => {
-      for (const [ip, directives] of [
+      for (const policy of [
         [`${ADDRESSES} 192.0.2.43`, 'dom0=icmp'],
         [ADDRESSES, 'mode=disabled'],
         [ADDRESSES, ''],
       ] as const) {
-        await lab.store.write({ '/local/domain/0/backend/vif/1/0/ip': ip });
-        await lab.writeFile(
-          'web1.cfg',
-          `name = "web1"\nvif = [ "mac=${guest.mac}" ]\nvifguard = [ "${directives}" ]\n`,
-        );
-        t.regex((await vifguard(lab, ['reload'])).stdout, /^web1 \(vif1\.0\): /);
+        await change(t, scene, policy);
       }
     });
   });

@@ -53,6 +53,20 @@ export async function useBackend(lab: Lab, backend: BackendName): Promise<void> 
   await lab.writeFile('vif-guard.conf', `backend = "${backend}"\ndomain_configs = [ "${lab.dir}" ]\n`);
 }
 
+/** Writes what the vif spec has for `ip`, and the entry of `vifguard = [ ... ]`, and applies it. */
+export async function change(
+  t: ExecutionContext,
+  { lab, guest }: Scene,
+  [ip, directives]: readonly [ip: string, directives: string],
+): Promise<void> {
+  await lab.store.write({ '/local/domain/0/backend/vif/1/0/ip': ip });
+  await lab.writeFile(
+    'web1.cfg',
+    `name = "web1"\nvif = [ "mac=${guest.mac}" ]\nvifguard = [ "${directives}" ]\n`,
+  );
+  t.regex((await vifguard(lab, ['reload'])).stdout, /^web1 \(vif1\.0\): /);
+}
+
 async function expectLawful(t: ExecutionContext, { guest, neighbour }: Scene): Promise<void> {
   for (const each of [guest, neighbour]) {
     await each.configureAddresses();

@@ -106,7 +106,7 @@ test('an address that this host has is refused by itself, and not in the block o
     refuseHostAddress({
       port: 'vif1.0',
       record: guest,
-      addresses: [{ index: 7, address: parsePrefix(address) }],
+      addresses: [parsePrefix(address)],
     });
   for (const held of ['192.0.2.41', '2001:db8::41'])
     t.throws(check(held), { instanceOf: InputError, message: new RegExp(`${held}: this host itself`) }, held);
