@@ -101,6 +101,11 @@ export function formatPrefix(prefix: IpPrefix): string {
   return isHost(prefix) ? address : `${address}/${prefix.length}`;
 }
 
+/** The network address as it travels: 4 or 16 bytes. */
+export function addressBytes({ family, bits }: IpPrefix): Uint8Array {
+  return Buffer.from(bits.toString(16).padStart(FAMILY_BITS[family] / 4, '0'), 'hex');
+}
+
 export function isHost(prefix: IpPrefix): boolean {
   return prefix.length === FAMILY_BITS[prefix.family];
 }

@@ -134,9 +134,9 @@ function remember({ pid }: ChildProcess): void {
   if (workers.size > REMEMBERED) workers.delete(workers.values().next().value ?? 0);
 }
 
-/** Whether it is, or was not long ago, a tool that this process has run. */
-export function isOwnTool(pid: number): boolean {
-  return workers.has(pid);
+/** Whether it is this process, or is, or was not long ago, a tool that this process has run. */
+export function isOurs(pid: number): boolean {
+  return pid === process.pid || workers.has(pid);
 }
 
 function explain(

@@ -77,7 +77,7 @@ export interface Field<T> {
   read(value: Buffer): T;
 }
 
-/** An unsigned integer of 1, 2 or 4 bytes. */
+/** An unsigned integer of 1, 2 or 4 bytes, in host order. */
 function uintField(type: number, size: 1 | 2 | 4): Field<number> {
   return {
     type,
@@ -98,6 +98,17 @@ function uintField(type: number, size: 1 | 2 | 4): Field<number> {
 export const u8 = (type: number) => uintField(type, 1);
 export const u16 = (type: number) => uintField(type, 2);
 export const u32 = (type: number) => uintField(type, 4);
+
+/** One of 4 bytes in network order, in which netfilter speaks. */
+export function be32(type: number): Field<number> {
+  const swapped = u32(type);
+  const swap = (value: number) => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(value);
+    return bytes.readUInt32BE();
+  };
+  return { type, write: (value) => swapped.write(swap(value)), read: (value) => swap(swapped.read(value)) };
+}
 
 /** A switch: a byte that is 0 or not. */
 export function flag(type: number): Field<boolean> {

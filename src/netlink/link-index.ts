@@ -1,6 +1,5 @@
 import { exchange } from './exchange.ts';
 import { isLinkName, linkQuery, parseLink } from './link.ts';
-import { parseMessages } from './message.ts';
 import { RTM_GETLINK, RTM_NEWLINK } from './rtm.ts';
 import { NETLINK_ROUTE } from './socket.ts';
 
@@ -12,7 +11,7 @@ import { NETLINK_ROUTE } from './socket.ts';
  */
 export function linkIndexOf(name: string): number | undefined {
   if (!isLinkName(name)) return undefined;
-  const answer = exchange({ protocol: NETLINK_ROUTE, type: RTM_GETLINK, payload: linkQuery(name) });
-  const link = parseMessages(answer).find(({ type }) => type === RTM_NEWLINK);
+  const answer = exchange(NETLINK_ROUTE, [{ type: RTM_GETLINK, flags: 0, payload: linkQuery(name) }]);
+  const link = answer.find(({ type }) => type === RTM_NEWLINK);
   return link && parseLink(link.payload).index;
 }

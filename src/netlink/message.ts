@@ -35,6 +35,17 @@ export const NLM_F_CREATE = 0x400;
 const HEADER_BYTES = 16;
 const NLMSGERR_ATTR_MSG = text(1);
 
+/** A request with its header, padded as another message may follow. */
+export function formatMessage({ type, flags, payload }: NetlinkRequest): Buffer {
+  const length = HEADER_BYTES + payload.length;
+  const message = Buffer.alloc((length + 3) & ~3);
+  message.writeUInt32LE(length, 0);
+  message.writeUInt16LE(type, 4);
+  message.writeUInt16LE(flags | NLM_F_REQUEST, 6);
+  message.set(payload, HEADER_BYTES);
+  return message;
+}
+
 /**
  * Cuts what one datagram holds into messages; the payloads are views of it.
  *

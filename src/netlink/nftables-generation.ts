@@ -1,16 +1,14 @@
-import { parseAttributes, u32 } from './attributes.ts';
+import { be32, parseAttributes } from './attributes.ts';
 import { MalformedMessageError } from './error.ts';
-import { exchange, HEADER_BYTES } from './exchange.ts';
+import { exchange } from './exchange.ts';
+import type { NetlinkReply } from './message.ts';
+import { formatNfnetlink, parseNfnetlink } from './nfnetlink.ts';
 import { NETLINK_NETFILTER } from './socket.ts';
 
 // include/uapi/linux/netfilter/nfnetlink.h, nf_tables.h
 export const NFT_MSG_NEWGEN = 0x0a0f;
 const NFT_MSG_GETGEN = 0x0a10;
-const NFTA_GEN_ID = u32(1);
-
-/** `struct nfgenmsg`; of any family. */
-const NFGENMSG_BYTES = 4;
-const ATTRIBUTES_AT = HEADER_BYTES + NFGENMSG_BYTES;
+const NFTA_GEN_ID = be32(1);
 
 /**
  * The generation of all nf_tables rules in the network namespace that we are in: each transaction of
@@ -19,8 +17,8 @@ const ATTRIBUTES_AT = HEADER_BYTES + NFGENMSG_BYTES;
  * @throws Error when the kernel refuses, which one without nf_tables does; MalformedMessageError.
  */
 export function nftablesGeneration(): number {
-  const payload = Buffer.alloc(NFGENMSG_BYTES);
-  return readGeneration(exchange({ protocol: NETLINK_NETFILTER, type: NFT_MSG_GETGEN, payload }));
+  const payload = formatNfnetlink({ family: 0 });
+  return readGeneration(exchange(NETLINK_NETFILTER, [{ type: NFT_MSG_GETGEN, flags: 0, payload }]));
 }
 
 /** Undefined when the kernel has no nf_tables: the tools report that better. */
@@ -33,9 +31,11 @@ export function currentGeneration(): number | undefined {
 }
 
 /** @throws MalformedMessageError */
-export function readGeneration(answer: Buffer): number {
-  const isGeneration = answer.length >= ATTRIBUTES_AT && answer.readUInt16LE(4) === NFT_MSG_NEWGEN;
-  const id = isGeneration ? parseAttributes(answer.subarray(ATTRIBUTES_AT)).get(NFTA_GEN_ID.type) : undefined;
-  if (id?.length !== 4) throw new MalformedMessageError('the answer holds no generation of nf_tables');
-  return id.readUInt32BE(0);
+export function readGeneration([answer]: readonly NetlinkReply[]): number {
+  const id =
+    answer?.type === NFT_MSG_NEWGEN
+      ? parseAttributes(parseNfnetlink(answer.payload).attributes).get(NFTA_GEN_ID.type)
+      : undefined;
+  if (id === undefined) throw new MalformedMessageError('the answer holds no generation of nf_tables');
+  return NFTA_GEN_ID.read(id);
 }

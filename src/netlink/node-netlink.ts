@@ -2,13 +2,11 @@ import { readdirSync } from 'node:fs';
 import netlink, { type Message, type NetlinkSocket } from 'node-netlink';
 import { VifguardError } from '../errors.ts';
 import { type NetlinkReply, type NetlinkRequest, NLM_F_ACK, NLM_F_REQUEST } from './message.ts';
-import { AF_NETLINK, NETLINK_ROUTE } from './socket.ts';
+import { AF_NETLINK, capErrors, NETLINK_ROUTE, SOL_NETLINK, setOption } from './socket.ts';
 import { systemCall } from './syscall.ts';
 import { DeadlineError, type NetlinkTransport } from './transport.ts';
 import { wake } from './wake.ts';
 
-const SOL_NETLINK = 270;
-const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const FIOCLEX = 0x5451;
 
@@ -111,8 +109,7 @@ function netlinkPortId(fd: number): number | undefined {
 
 /** Has the kernel explain its errors, and keeps the socket from the programs we run. */
 function prepare(fd: number): void {
-  const on = Buffer.of(1, 0, 0, 0);
-  systemCall('setsockopt', fd, SOL_NETLINK, NETLINK_EXT_ACK, on, on.length);
-  systemCall('setsockopt', fd, SOL_NETLINK, NETLINK_CAP_ACK, on, on.length);
+  setOption(fd, { level: SOL_NETLINK, name: NETLINK_EXT_ACK, value: 1 });
+  capErrors(fd);
   systemCall('ioctl', fd, FIOCLEX);
 }

@@ -1,6 +1,7 @@
-import { type Attributes, bytesAttribute, parseAttributes, text } from './attributes.ts';
+import { type Attributes, be32, bytesAttribute, parseAttributes, text } from './attributes.ts';
 import { MalformedMessageError } from './error.ts';
-import { type NetlinkReply, NLM_F_ACK, NLM_F_REQUEST } from './message.ts';
+import { type NetlinkReply, type NetlinkRequest, NLM_F_ACK } from './message.ts';
+import { formatNfnetlink, parseNfnetlink } from './nfnetlink.ts';
 
 /** A packet that a rule has logged to NFLOG (include/uapi/linux/netfilter/nfnetlink_log.h). */
 export interface LoggedPacket {
@@ -18,9 +19,6 @@ export interface LoggedPacket {
 const NFNL_SUBSYS_ULOG = 4;
 const NFULNL_MSG_PACKET = NFNL_SUBSYS_ULOG << 8;
 const NFULNL_MSG_CONFIG = NFULNL_MSG_PACKET | 1;
-const HEADER_BYTES = 16;
-/** `struct nfgenmsg`: family, version, and the group in network order. */
-const NFGENMSG_BYTES = 4;
 
 const NFULA = {
   packetHeader: 1,
@@ -45,16 +43,16 @@ const ETHERNET_BYTES = 14;
 /** Undefined for a message that logs no packet. @throws MalformedMessageError */
 export function parseLoggedPacket({ type, payload }: NetlinkReply): LoggedPacket | undefined {
   if (type !== NFULNL_MSG_PACKET) return undefined;
-  if (payload.length < NFGENMSG_BYTES) throw new MalformedMessageError('a logged packet without its header');
-  const attributes = parseAttributes(payload.subarray(NFGENMSG_BYTES));
+  const { family, attributes: bytes } = parseNfnetlink(payload);
+  const attributes = parseAttributes(bytes);
   const prefix = attributes.get(NFULA.prefix);
-  const number = (type: number) => readU32(attributes, type);
+  const number = (type: number) => readNumber(attributes, type);
   return {
     prefix: prefix === undefined ? '' : PREFIX.read(prefix),
     hook: hookOf(attributes),
     inward: number(NFULA.inPort) ?? number(NFULA.inDevice),
     outward: number(NFULA.outPort) ?? number(NFULA.outDevice),
-    frame: frameOf(payload.readUInt8(0), attributes),
+    frame: frameOf(family, attributes),
   };
 }
 
@@ -63,12 +61,9 @@ function hookOf(attributes: Attributes): number | undefined {
   return attributes.get(NFULA.packetHeader)?.[2];
 }
 
-/** nfnetlink_log speaks in network order. */
-function readU32(attributes: Attributes, type: number): number | undefined {
+function readNumber(attributes: Attributes, type: number): number | undefined {
   const value = attributes.get(type);
-  if (value === undefined) return undefined;
-  if (value.length !== 4) throw new MalformedMessageError(`attribute ${type} holds ${value.length} bytes`);
-  return value.readUInt32BE(0);
+  return value && be32(type).read(value);
 }
 
 /**
@@ -105,22 +100,15 @@ export const COPIED_BYTES = 2048;
 const GATHERING = 5;
 
 /** The request that makes its sender the listener of a group: there is one at a time. */
-export function listenRequest(group: number): Buffer {
+export function listenRequest(group: number): NetlinkRequest {
   const mode = Buffer.alloc(6);
   mode.writeUInt32BE(COPIED_BYTES, 0);
   mode.writeUInt8(NFULNL_COPY_PACKET, 4);
-  const timeout = Buffer.alloc(4);
-  timeout.writeUInt32BE(GATHERING);
   const attributes = [
     bytesAttribute(NFULA_CFG.command, Buffer.of(NFULNL_CFG_CMD_BIND)),
     bytesAttribute(NFULA_CFG.mode, mode),
-    bytesAttribute(NFULA_CFG.timeout, timeout),
+    be32(NFULA_CFG.timeout).write(GATHERING),
   ];
-  const header = Buffer.alloc(HEADER_BYTES + NFGENMSG_BYTES);
-  header.writeUInt16LE(NFULNL_MSG_CONFIG, 4);
-  header.writeUInt16LE(NLM_F_REQUEST | NLM_F_ACK, 6);
-  header.writeUInt16BE(group, HEADER_BYTES + 2);
-  const request = Buffer.concat([header, ...attributes]);
-  request.writeUInt32LE(request.length, 0);
-  return request;
+  const payload = formatNfnetlink({ family: 0, resource: group, attributes });
+  return { type: NFULNL_MSG_CONFIG, flags: NLM_F_ACK, payload };
 }

@@ -1,8 +1,17 @@
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoName, NetlinkError } from './error.ts';
-import { type NetlinkReply, parseMessages, readAnswer } from './message.ts';
-import { AF_NETLINK, netlinkSocket, SOCK_NONBLOCK } from './socket.ts';
+import { ask } from './exchange.ts';
+import { type NetlinkReply, type NetlinkRequest, parseMessages, readAnswer } from './message.ts';
+import {
+  AF_NETLINK,
+  keepReceived,
+  netlinkSocket,
+  receive,
+  SOCK_NONBLOCK,
+  SOL_NETLINK,
+  setOption,
+} from './socket.ts';
 import { blockingSystemCall, systemCall } from './syscall.ts';
 import { wake } from './wake.ts';
 
@@ -11,7 +20,7 @@ export interface Groups {
   readonly protocol: number;
   readonly groups: readonly number[];
   /** A request to send before the first notification, for protocols that need one. */
-  readonly request?: Buffer;
+  readonly request?: NetlinkRequest;
 }
 
 export interface SubscriptionEvents {
@@ -20,10 +29,7 @@ export interface SubscriptionEvents {
   onOverrun(protocol: number): void;
 }
 
-const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
-const SOL_SOCKET = 1;
-const SO_RCVBUFFORCE = 33;
 const POLLIN = 1;
 const POLLFD_BYTES = 8;
 const LARGEST_DATAGRAM = 1 << 16;
@@ -78,14 +84,12 @@ export class Subscription {
   #receive({ protocol, fd }: { protocol: number; fd: number }): void {
     for (let count = 0; count < AT_A_TIME; count++) {
       try {
-        const length = systemCall('recvfrom', fd, this.#buffer, this.#buffer.length, 0, 0, 0);
-        if (this.#closing) return;
-        this.#events.onMessages(protocol, parseMessages(Buffer.from(this.#buffer.subarray(0, length))));
+        const datagram = receive(fd, this.#buffer);
+        if (datagram === undefined || this.#closing) return;
+        this.#events.onMessages(protocol, parseMessages(Buffer.from(datagram)));
       } catch (error) {
-        // strerror(3)'s texts for EAGAIN and ENOBUFS.
-        const { message } = error as Error;
-        if (message === 'Resource temporarily unavailable') return;
-        if (message !== 'No buffer space available') throw error;
+        // strerror(3)'s text for ENOBUFS.
+        if ((error as Error).message !== 'No buffer space available') throw error;
         this.#events.onOverrun(protocol);
       }
     }
@@ -99,7 +103,7 @@ function open({ protocol, groups, request }: Groups): number {
     const fd = netlinkSocket(protocol, SOCK_NONBLOCK);
     try {
       subscribe(fd, groups);
-      if (request !== undefined) ask(fd, request);
+      if (request !== undefined) demand(fd, request);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -112,28 +116,15 @@ function open({ protocol, groups, request }: Groups): number {
 }
 
 function subscribe(fd: number, groups: readonly number[]): void {
-  setOption(fd, { level: SOL_SOCKET, name: SO_RCVBUFFORCE, value: BUFFER_BYTES });
+  keepReceived(fd, BUFFER_BYTES);
   const address = Buffer.alloc(12);
   address.writeUInt16LE(AF_NETLINK, 0);
   systemCall('bind', fd, address, address.length);
   for (const value of groups) setOption(fd, { level: SOL_NETLINK, name: NETLINK_ADD_MEMBERSHIP, value });
 }
 
-function setOption(
-  fd: number,
-  { level, name, value }: Readonly<Record<'level' | 'name' | 'value', number>>,
-): void {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32LE(value);
-  systemCall('setsockopt', fd, level, name, buffer, buffer.length);
-}
-
-/** The kernel has answered by the time that it has taken the request. */
-function ask(fd: number, request: Buffer): void {
-  systemCall('sendto', fd, request, request.length, 0, 0, 0);
-  const answer = Buffer.alloc(LARGEST_DATAGRAM);
-  const length = systemCall('recvfrom', fd, answer, answer.length, 0, 0, 0);
-  const { errno } = readAnswer(parseMessages(answer.subarray(0, length)));
+function demand(fd: number, request: NetlinkRequest): void {
+  const { errno } = readAnswer(ask(fd, [request]));
   if (errno !== 0) throw new NetlinkError({ operation: OPERATION, errno: errnoName(errno) });
 }
 

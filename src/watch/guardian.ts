@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadBackend } from '../backends/load.ts';
-import { isOwnTool } from '../backends/tool.ts';
+import { isOurs } from '../backends/tool.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import { LOCK_OPTIONS, readGuardState } from '../host/host-state.ts';
@@ -94,7 +94,7 @@ export class Guardian {
   }
 
   rulesChanged({ pid, program }: Changer): void {
-    if (isOwnTool(pid)) return;
+    if (isOurs(pid)) return;
     this.#isFilterWell = false;
     this.#suspect(FILTER, `${program}, process ${pid}`);
   }

@@ -1,8 +1,9 @@
-import { parseAttributes, text } from '../netlink/attributes.ts';
+import { be32, parseAttributes, text } from '../netlink/attributes.ts';
 import { parseBridgeVlans } from '../netlink/bridge-vlan.ts';
 import { parseFdbEntry } from '../netlink/fdb.ts';
 import { parseLink } from '../netlink/link.ts';
 import type { NetlinkReply } from '../netlink/message.ts';
+import { parseNfnetlink } from '../netlink/nfnetlink.ts';
 import { NFT_MSG_NEWGEN } from '../netlink/nftables-generation.ts';
 import {
   AF_BRIDGE,
@@ -23,8 +24,7 @@ const RTNLGRP_BRVLAN = 33;
 
 // include/uapi/linux/netfilter/nfnetlink.h and nf_tables.h
 const NFNLGRP_NFTABLES = 7;
-const NFGENMSG_BYTES = 4;
-const NFTA_GEN_PROC_PID = 2;
+const NFTA_GEN_PROC_PID = be32(2);
 const NFTA_GEN_PROC_NAME = text(3);
 
 /** What a guard stands in: links, forwarding entries, VLANs of ports, and every packet filter that is made of nftables. */
@@ -53,10 +53,10 @@ const FAMILIES: ReadonlyMap<number, string | undefined> = new Map([
 ]);
 
 function isOurs(payload: Buffer): boolean {
-  const family = payload[0] ?? 0;
+  const { family, attributes } = parseNfnetlink(payload);
   const wanted = FAMILIES.get(family);
   if (wanted === undefined) return FAMILIES.has(family);
-  const table = parseAttributes(payload.subarray(NFGENMSG_BYTES)).get(NFTA_TABLE.type);
+  const table = parseAttributes(attributes).get(NFTA_TABLE.type);
   return table !== undefined && NFTA_TABLE.read(table) === wanted;
 }
 
@@ -80,12 +80,11 @@ export class Transactions {
 }
 
 function parseChanger(payload: Buffer): Changer {
-  const attributes = parseAttributes(payload.subarray(NFGENMSG_BYTES));
-  const pid = attributes.get(NFTA_GEN_PROC_PID);
+  const attributes = parseAttributes(parseNfnetlink(payload).attributes);
+  const pid = attributes.get(NFTA_GEN_PROC_PID.type);
   const program = attributes.get(NFTA_GEN_PROC_NAME.type);
   return {
-    // nfnetlink is in network order.
-    pid: pid?.length === 4 ? pid.readUInt32BE() : 0,
+    pid: pid === undefined ? 0 : NFTA_GEN_PROC_PID.read(pid),
     program: program === undefined ? 'somebody' : NFTA_GEN_PROC_NAME.read(program),
   };
 }

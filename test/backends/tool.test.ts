@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'ava';
-import { endSpares, isOwnTool, keepSpares, RefusedRulesError, runTool } from '../../src/backends/tool.ts';
+import { endSpares, isOurs, keepSpares, RefusedRulesError, runTool } from '../../src/backends/tool.ts';
 import { poll } from '../lab/poll.ts';
 
 /** Prints its process number and what it is given. */
@@ -27,7 +27,7 @@ test.serial('what recurs is ready for its next input in a resident process, and 
   t.teardown(endSpares);
   const first = await echo('one');
   t.is(first.input, 'one');
-  t.true(isOwnTool(first.pid));
+  t.true(isOurs(first.pid));
   const spare = await waiting(first.pid);
   t.deepEqual(await echo('two'), { pid: spare, input: 'two' });
 

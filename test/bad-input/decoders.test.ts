@@ -169,11 +169,10 @@ const NETLINK: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
   'IPv6 addresses': (bytes) => parseIfInet6(bytes.toString('latin1'), 7),
   'the end of an answer': (payload) => readAnswer([{ type: 2, flags: 0x200, payload }]),
   'the end of a dump': (payload) => readAnswer([{ type: 3, flags: 0x210, payload }]),
-  'the generation of nf_tables': readGeneration,
-  'the generation, behind its header': (payload) => {
-    const header = Buffer.alloc(20);
-    header.writeUInt16LE(0x0a0f, 4);
-    return readGeneration(Buffer.concat([header, bytesAttribute(1, payload.subarray(0, 6))]));
+  'the generation of nf_tables': (payload) => readGeneration([{ type: 0x0a0f, flags: 0, payload }]),
+  'the generation, behind its header': (octets) => {
+    const payload = Buffer.concat([Buffer.alloc(4), bytesAttribute(1, octets.subarray(0, 6))]);
+    return readGeneration([{ type: 0x0a0f, flags: 0, payload }]);
   },
 };
 

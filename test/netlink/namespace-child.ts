@@ -1,6 +1,7 @@
 /** Runs inside the network namespace of a test and makes the Rtnetlink calls it is told to. */
 import { openNetns } from '../../src/netlink/netns.ts';
 import { openRtnetlink } from '../../src/netlink/rtnetlink.ts';
+import { changeElements } from '../../src/netlink/set-elements.ts';
 import type { Call, Methods, Outcome } from './namespace.ts';
 
 const rtnetlink = await openRtnetlink();
@@ -21,6 +22,7 @@ const methods: Methods = {
   deleteVlans: (vlans) => rtnetlink.deleteVlans(vlans),
   ipv4Addresses: () => rtnetlink.ipv4Addresses(),
   close: () => rtnetlink.close(),
+  changeElements: async (table, changes) => changeElements(table, changes),
   async moveToNetns(index, netns) {
     const handle = await openNetns(netns);
     await rtnetlink.setLink(index, { netnsFd: handle.fd });

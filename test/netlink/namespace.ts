@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { Rtnetlink } from '../../src/netlink/rtnetlink.ts';
+import type { ElementChange, SetTable } from '../../src/netlink/set-elements.ts';
 
 /** What can be called inside the namespace. */
 export interface Methods extends Rtnetlink {
   moveToNetns(index: number, netns: string): Promise<void>;
+  changeElements(table: SetTable, changes: readonly ElementChange[]): Promise<void>;
 }
 
 export interface Call {

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +9,10 @@ import { guardedGuest, VIFGUARD, vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { backendPath } from '../lab/libxl.ts';
 import { collect, exited } from '../lab/netns.ts';
 import { poll } from '../lab/poll.ts';
+import { replaceTool } from '../lab/replace-tool.ts';
 import { GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
 import { startWatcher, type Watcher } from './watcher.ts';
@@ -185,6 +188,22 @@ test('it says nothing, and does nothing, while guests come and go', async (t) =>
   await watcher.quiet(500);
   t.deepEqual(watcher.lines, []);
   t.is(await watcher.end(), 0);
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+});
+
+test('nftables: with a class in place, an event runs no tool, and is no reason to look at the rules', async (t) => {
+  const { lab, watcher } = await startScene(t, 'nftables');
+  const other = await lab.guest({ domid: 2, name: 'web2', ip: '192.0.2.52 2001:db8:0:ffff::52' });
+  const ran = `${lab.dir}/ran`;
+  await replaceTool(lab, 'nft', `echo "$*" >>${ran}; exec /usr/sbin/nft "$@"`);
+  for (const event of ['online', 'online', 'offline'] as const)
+    t.is((await other.hotplug(event).result).exitCode, 0);
+  await watcher.quiet(500);
+  t.false(existsSync(ran), existsSync(ran) ? readFileSync(ran, 'utf8') : '');
+  await other.plug();
+  await lab.store.write({ [`${backendPath(other.vif)}/ip`]: '192.0.2.52' });
+  t.is((await other.hotplug('online').result).exitCode, 0);
+  t.is(readFileSync(ran, 'utf8'), '-f -\n');
   t.is((await vifguard(lab, ['check'])).exitCode, 0);
 });
 

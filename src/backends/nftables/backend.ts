@@ -1,11 +1,25 @@
+import { NetlinkError } from '../../netlink/error.ts';
+import { changeElements, type ElementChange } from '../../netlink/set-elements.ts';
 import type { Backend, GuardedHost, GuardedPort, PortChange } from '../backend.ts';
 import { RefusedRulesError } from '../tool.ts';
+import { COUNTERS } from './base-chains.ts';
 import { hostTable } from './host-table.ts';
 import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './inspect.ts';
 import { type PortGuard, portGuard } from './port-guard.ts';
-import { changeScript, REMOVAL, rebuildScript } from './script.ts';
-import { type Elements, EMPTY_TABLE } from './table.ts';
+import { classScript, REMOVAL, rebuildScript } from './script.ts';
+import {
+  device,
+  type Element,
+  type Elements,
+  EMPTY_TABLE,
+  elementText,
+  TABLE_NAME,
+  type Table,
+} from './table.ts';
 import { apply, listTables, rewrite } from './tools.ts';
+
+/** include/uapi/linux/netfilter.h */
+const NFPROTO_BRIDGE = 7;
 
 /**
  * One table of the bridge family, with verdict maps by interface index. Not netdev's ingress and egress:
@@ -24,10 +38,7 @@ export const nftables: Backend = {
   drops: readDrops,
 };
 
-/**
- * Only the port's elements, while the chains of its class are there; those, too, when it is the first
- * of its class.
- */
+/** Only the port's elements, while the chains of its class are there; those first when it is the first of its class. */
 async function applyPort(change: PortChange): Promise<void> {
   const { port } = change;
   const { untrustedPorts } = change.after;
@@ -37,23 +48,41 @@ async function applyPort(change: PortChange): Promise<void> {
   const isUnknown = was !== undefined && was.index === undefined;
   if (change.before.isEmpty || isUnknown) return await applyHost(change.after);
   const [before, after] = [guardOf(was, untrustedPorts), guardOf(is, untrustedPorts)];
-  const elements = {
-    remove: difference(before.elements, after.elements),
-    add: after.elements,
-    forget: was?.index === is?.index ? undefined : was?.index,
-  };
-  const tables = is === undefined ? [EMPTY_TABLE] : [EMPTY_TABLE, after.classTable];
-  for (const table of tables) {
-    const script = changeScript({ ...elements, table });
-    // A port that comes brings elements; one that stays may have them all.
-    if (await isAccepted(() => (was === undefined ? rewrite(script) : apply(script)))) return;
-  }
+  const changes = [
+    ...changesOf('delete', difference(before.elements, after.elements)),
+    ...changesOf('add', after.elements),
+    ...(was?.index === undefined || was.index === is?.index ? [] : withoutCounters(was.index)),
+  ];
+  if (areTaken(changes)) return;
+  if (is !== undefined && (await isWritten(after.classTable)) && areTaken(changes)) return;
   await applyHost(change.after);
 }
 
-async function isAccepted(run: () => Promise<void>): Promise<boolean> {
+function changesOf(verb: ElementChange['verb'], elements: Elements): ElementChange[] {
+  return [...elements].map(([set, list]) => ({ verb, set, elements: list }));
+}
+
+/** A counter is there once there was something to count; older kernels (6.3) have no way to delete one that may not be. */
+function withoutCounters(index: number): ElementChange[] {
+  const elements = [{ key: [device(index)] }];
+  return COUNTERS.flatMap((set) => (['add', 'delete'] as const).map((verb) => ({ verb, set, elements })));
+}
+
+/** Why the kernel refuses them, is left to nft to say, as everything is written anew then. */
+function areTaken(changes: readonly ElementChange[]): boolean {
   try {
-    await run();
+    changeElements({ family: NFPROTO_BRIDGE, name: TABLE_NAME }, changes);
+    return true;
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error;
+    return false;
+  }
+}
+
+/** Whether the kernel takes the chains and sets of a class; without its table, it does not. */
+async function isWritten(classTable: Table): Promise<boolean> {
+  try {
+    await apply(classScript(classTable));
     return true;
   } catch (error) {
     if (!(error instanceof RefusedRulesError)) throw error;
@@ -74,9 +103,9 @@ function guardOf(port: GuardedPort | undefined, untrustedPorts: readonly string[
 
 /** The elements of `all` that are not in `some`. */
 function difference(all: Elements, some: Elements): Elements {
-  const left = (set: string, list: readonly string[]) => {
-    const others = new Set(some.get(set));
-    return list.filter((element) => !others.has(element));
+  const left = (set: string, list: readonly Element[]) => {
+    const others = new Set(some.get(set)?.map(elementText));
+    return list.filter((element) => !others.has(elementText(element)));
   };
   return new Map([...all].map(([set, list]) => [set, left(set, list)]));
 }

@@ -25,7 +25,10 @@ const EXTENSION_HEADERS = '{ 0, 43, 44, 51, 60 }';
 /** What there is one of, whatever the ports are. */
 export function baseTable(): Table {
   const ways = ['from', 'to'] as const;
-  const octets = Array.from({ length: 256 }, (_, octet) => `${octet} . ${octet}`);
+  const octets = Array.from({ length: 256 }, (_, octet) => {
+    const part = { text: String(octet), bytes: Uint8Array.of(octet) };
+    return { key: [part, part] };
+  });
   return {
     chains: new Map([...hooks(), [ACCEPT_IPV6, acceptIpv6()], ...ways.flatMap(dropChains)]),
     sets: new Map([

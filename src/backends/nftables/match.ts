@@ -1,4 +1,11 @@
-import { FAMILY_BITS, formatPrefix, type IpPrefix, isHost, parsePrefix } from '../../address/ip.ts';
+import {
+  addressBytes,
+  FAMILY_BITS,
+  formatPrefix,
+  type IpPrefix,
+  isHost,
+  parsePrefix,
+} from '../../address/ip.ts';
 import { type MacAddress, macBytes } from '../../address/mac.ts';
 import {
   BROADCAST_IPV4,
@@ -12,6 +19,7 @@ import {
 } from '../../rules/protocols.ts';
 import type { EtherType, Match, NdOption, Range } from '../../rules/rule.ts';
 import { GUEST_GROUP } from '../guest-group.ts';
+import type { KeyPart } from './table.ts';
 
 export type Family = 'arp' | 'ipv4' | 'ipv6';
 
@@ -29,7 +37,7 @@ export interface Key {
   readonly field: string;
   /** What is left of the field; all of it when absent. */
   readonly mask?: string;
-  readonly value: string;
+  readonly value: KeyPart;
 }
 
 /** What a match is made out in. */
@@ -55,7 +63,9 @@ export function nftMatches(match: Match, context: Context): readonly NftMatch[] 
   const parts = [
     ...(match.etherType === undefined ? [] : [etherTypeTerm(match.etherType)]),
     ...(match.etherType === 'ipv4' && match.protocol === undefined ? [WELL_FORMED_IPV4] : []),
-    ...(match.etherSource === undefined ? [] : [{ field: 'ether saddr', value: match.etherSource }]),
+    ...(match.etherSource === undefined
+      ? []
+      : [{ field: 'ether saddr', value: macValue(match.etherSource) }]),
     ...(match.etherDestination === undefined ? [] : [etherDestination(match.etherDestination)]),
     ...(match.arp === undefined ? [] : arpParts(match.arp)),
     ...(family === 'ipv4' || family === 'ipv6' ? ipParts(match, family) : []),
@@ -135,7 +145,12 @@ const WHOLE_MAC = 'ff:ff:ff:ff:ff:ff';
 
 function etherDestination({ address, mask }: NonNullable<Match['etherDestination']>): Part {
   if (mask !== WHOLE_MAC) return `ether daddr & ${mask} == ${address}`;
-  return address === BROADCAST ? `ether daddr ${address}` : { field: 'ether daddr', value: address };
+  if (address === BROADCAST) return `ether daddr ${address}`;
+  return { field: 'ether daddr', value: macValue(address as MacAddress) };
+}
+
+function macValue(mac: MacAddress): KeyPart {
+  return { text: mac, bytes: macBytes(mac) };
 }
 
 const SAME_OCTETS = [0, 1, 2, 3].map((octet) => `@nh,${112 + 8 * octet},8 . @nh,${192 + 8 * octet},8`);
@@ -148,7 +163,7 @@ function arpParts(arp: NonNullable<Match['arp']>): readonly Part[] {
     // The last octet of the message, whatever it is: it has to be there.
     'arp htype 1 arp ptype 0x0800 arp hlen 6 arp plen 4 @nh,216,8 & 0x0 == 0x0',
     ...(arp.operation === undefined ? [] : [`arp operation ${arp.operation === 'request' ? 1 : 2}`]),
-    ...(arp.senderMac === undefined ? [] : [{ field: 'arp saddr ether', value: arp.senderMac }]),
+    ...(arp.senderMac === undefined ? [] : [{ field: 'arp saddr ether', value: macValue(arp.senderMac) }]),
     ...(arp.sender === undefined ? [] : address('arp saddr ip', arp.sender)),
     ...(arp.target === undefined ? [] : address('arp daddr ip', arp.target)),
     ...(arp.gratuitous ? [GRATUITOUS] : []),
@@ -239,7 +254,8 @@ function address(field: string, prefix: IpPrefix): readonly Part[] {
   const text = formatPrefix(prefix);
   // Of a block, only its own octets are read.
   if (WELL_KNOWN.has(text)) return [`${field} ${text}`, ...(field === 'ip6 daddr' ? [WHOLE_IPV6] : [])];
-  const value = formatPrefix({ ...prefix, length: FAMILY_BITS[prefix.family] });
+  const network = { ...prefix, length: FAMILY_BITS[prefix.family] };
+  const value = { text: formatPrefix(network), bytes: addressBytes(network) };
   return [isHost(prefix) ? { field, value } : { field, mask: maskText(prefix), value }];
 }
 
@@ -271,10 +287,7 @@ function ndParts(type: number, option: NdOption): readonly Part[] {
 /** Option type, length 1 (in units of 8 octets) and value (RFC 4861 section 4.6.1, RFC 3971 section 5.3.2). */
 function optionParts(at: number, option: NdOption): readonly Part[] {
   const head = (type: number) => `@th,${at},16 ${hex((type << 8) | 1)}`;
-  const value = (mac: MacAddress) => ({
-    field: `@th,${at + 16},48`,
-    value: hex(`0x${Buffer.from(macBytes(mac)).toString('hex')}`),
-  });
+  const value = (mac: MacAddress) => ({ field: `@th,${at + 16},48`, value: numberValue(macBytes(mac)) });
   switch (option.kind) {
     case 'none':
       return [];
@@ -290,12 +303,18 @@ function optionParts(at: number, option: NdOption): readonly Part[] {
 /** nft 1.0.6 knows no `icmpv6 taddr`. */
 const ND_TARGET = '@th,64,128';
 
-function ndTarget({ family, bits, length }: IpPrefix): readonly Part[] {
+function ndTarget(target: IpPrefix): readonly Part[] {
+  const { family, length } = target;
   if (length === 0) return [];
   const mask = length === 128 ? {} : { mask: hex(maskBits(family, length)) };
-  return [{ field: ND_TARGET, ...mask, value: hex(bits) }];
+  return [{ field: ND_TARGET, ...mask, value: numberValue(addressBytes(target)) }];
 }
 
-function hex(value: bigint | number | string): string {
-  return `0x${BigInt(value).toString(16)}`;
+/** For a field that nft knows only as a number. */
+function numberValue(bytes: Uint8Array): KeyPart {
+  return { text: hex(BigInt(`0x${Buffer.from(bytes).toString('hex')}`)), bytes };
+}
+
+function hex(value: bigint | number): string {
+  return `0x${value.toString(16)}`;
 }

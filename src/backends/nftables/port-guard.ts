@@ -64,9 +64,9 @@ export function portGuard({ index, policy, untrustedPorts }: PortToGuard): PortG
 function membership(index: number, guard: Guard, name: string): Elements {
   const { peer, isolated } = provenanceOf(guard) ?? NOTHING_COMES_IN;
   const restricted = guard.mode === 'locked' && judgesDom0(guard.rules);
-  const member = (set: string): Elements => new Map([[set, [device(index)]]]);
+  const member = (set: string): Elements => new Map([[set, [{ key: [device(index)] }]]]);
   const call = (map: string, chain: string): Elements =>
-    new Map([[map, [`${device(index)} : jump ${name}/${chain}`]]]);
+    new Map([[map, [{ key: [device(index)], jump: `${name}/${chain}` }]]]);
   return mergeElements([
     ...(peer ? [member('peers')] : []),
     ...(isolated ? [member('isolated')] : []),

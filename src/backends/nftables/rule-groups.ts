@@ -1,5 +1,6 @@
 import type { Range, Rule, Verdict } from '../../rules/rule.ts';
 import { type Context, type Key, type NftMatch, type NumberTerm, nftMatches, type Term } from './match.ts';
+import type { KeyPart } from './table.ts';
 
 /** Rules of one verdict that nft says in one rule, by a set of numbers or of the port's own addresses. */
 export interface RuleGroup {
@@ -7,7 +8,7 @@ export interface RuleGroup {
   /** What the addresses are compared with; the same in all of `elements`. */
   readonly keys: readonly Omit<Key, 'value'>[];
   /** The values of each rule's keys. */
-  readonly elements: readonly (readonly string[])[];
+  readonly elements: readonly (readonly KeyPart[])[];
   readonly verdict: Verdict;
 }
 

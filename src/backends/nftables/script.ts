@@ -1,6 +1,5 @@
-import { COUNTERS } from './base-chains.ts';
 import { OFF_BRIDGE, OFF_BRIDGE_TABLE } from './off-bridge.ts';
-import { device, type Elements, type SetDeclaration, TABLE, type Table } from './table.ts';
+import { type Elements, elementText, type SetDeclaration, TABLE, type Table } from './table.ts';
 
 /** What of ours the kernel has. */
 export interface Present {
@@ -33,30 +32,17 @@ export function rebuildScript(table: Table, present: Present): string {
     ...goneChains.map((name) => `delete chain ${TABLE} ${name}`),
     ...declarations(table),
     ...rules(table),
-    ...elementLines('add', table.elements),
+    ...elementLines(table.elements),
     ...OFF_BRIDGE,
   ]);
 }
 
-export interface Change {
-  /** Elements that are there, and go. */
-  readonly remove: Elements;
-  readonly add: Elements;
-  /** Chains and sets to write, whether they are there or not. */
-  readonly table: Table;
-  /** The index of a port whose counters go. */
-  readonly forget?: number | undefined;
-}
-
-/** Changes for one port; the kernel refuses it when something is not there. */
-export function changeScript({ remove, add, table, forget }: Change): string {
+/** The chains and sets of a class, whether they are there or not; without the table, or with others in their place, it is refused. */
+export function classScript(table: Table): string {
   return script([
     ...declarations(table),
     ...[...table.chains.keys()].map((name) => `flush chain ${TABLE} ${name}`),
     ...rules(table),
-    ...elementLines('delete', keysOf(remove)),
-    ...elementLines('add', add),
-    ...(forget === undefined ? [] : COUNTERS.flatMap((set) => without(set, forget))),
   ]);
 }
 
@@ -84,19 +70,8 @@ function rules({ chains }: Table): readonly string[] {
   );
 }
 
-function elementLines(verb: 'add' | 'delete', elements: Elements): readonly string[] {
+function elementLines(elements: Elements): readonly string[] {
   return [...elements]
     .filter(([, list]) => list.length > 0)
-    .map(([set, list]) => `${verb} element ${TABLE} ${set} { ${list.join(', ')} }`);
-}
-
-/** An element of a map is found by its key. */
-function keysOf(elements: Elements): Elements {
-  const key = (element: string) => element.split(' : ', 1).join();
-  return new Map([...elements].map(([set, list]) => [set, list.map(key)]));
-}
-
-/** A counter is there once there was something to count; nft 1.0.6 has no `destroy`. */
-function without(set: string, index: number): readonly string[] {
-  return (['add', 'delete'] as const).map((verb) => `${verb} element ${TABLE} ${set} { ${device(index)} }`);
+    .map(([set, list]) => `add element ${TABLE} ${set} { ${list.map(elementText).join(', ')} }`);
 }

@@ -6,7 +6,9 @@ import {
   type Chain,
   device,
   dropChain,
+  type Element,
   type Elements,
+  elementText,
   PORT,
   type SetDeclaration,
   type Table,
@@ -62,7 +64,7 @@ function calls({ only }: Stage, place: Place): readonly string[] {
 interface RenderedGroup {
   readonly rule: string;
   readonly sets: readonly (readonly [string, SetDeclaration])[];
-  readonly elements: readonly (readonly [string, readonly string[]])[];
+  readonly elements: readonly (readonly [string, readonly Element[]])[];
 }
 
 function renderGroup(
@@ -83,11 +85,11 @@ function renderGroup(
   ];
   if (keys.length === 0) return { rule: words.join(' '), sets: [], elements: [] };
   const type = [port, ...keys.map(({ field }) => field)].join(' . ');
-  const values = elements.map((value) => [device(index), ...value].join(' . '));
+  const own = elements.map((values) => ({ key: [device(index), ...values] }));
   return {
     rule: words.join(' '),
     sets: [[set, { kind: 'set', body: `typeof ${type}` }]],
-    elements: [[set, [...new Set(values)]]],
+    elements: [[set, [...new Map(own.map((element) => [elementText(element), element])).values()]]],
   };
 }
 

@@ -1,8 +1,11 @@
 import type { Reason } from '../../rules/reason.ts';
 import type { DropWay } from '../drop-log.ts';
 
-/** Our one table in nft(8)'s words; nft takes letters, digits, `/`, `-`, `_` and `.` in a name unquoted. */
-export const TABLE = 'bridge vifguard';
+/** Our one table, of the bridge family. */
+export const TABLE_NAME = 'vifguard';
+
+/** The same in nft(8)'s words; nft takes letters, digits, `/`, `-`, `_` and `.` in a name unquoted. */
+export const TABLE = `bridge ${TABLE_NAME}`;
 
 export interface Chain {
   /** Where the kernel calls a base chain. */
@@ -16,8 +19,27 @@ export interface SetDeclaration {
   readonly body: string;
 }
 
-/** Elements by set, as nft writes them between the braces. */
-export type Elements = ReadonlyMap<string, readonly string[]>;
+/** A number or address of a key: in nft's words, and as the kernel compares it. */
+export interface KeyPart {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+}
+
+/** An element of a set, or of a verdict map. */
+export interface Element {
+  readonly key: readonly KeyPart[];
+  /** In a verdict map, the chain to jump to. */
+  readonly jump?: string;
+}
+
+/** Elements by set. */
+export type Elements = ReadonlyMap<string, readonly Element[]>;
+
+/** As nft writes it between the braces. */
+export function elementText({ key, jump }: Element): string {
+  const found = key.map(({ text }) => text).join(' . ');
+  return jump === undefined ? found : `${found} : jump ${jump}`;
+}
 
 /** A part of the table, or all of it. */
 export interface Table {
@@ -37,7 +59,7 @@ export function mergeTables(parts: readonly Table[]): Table {
 }
 
 export function mergeElements(parts: readonly Elements[]): Elements {
-  const merged = new Map<string, string[]>();
+  const merged = new Map<string, Element[]>();
   for (const [set, elements] of parts.flatMap((part) => [...part])) {
     const others = merged.get(set);
     if (others === undefined) merged.set(set, [...elements]);
@@ -58,6 +80,6 @@ export function dropChain(way: DropWay, reason: Reason): string {
  * A device as an element, whether it is there or not. nft looks for a device of that name first, and reads a number
  * then, in base 10 (ifindex_type_parse()): a text of 16 characters can be no name (IFNAMSIZ).
  */
-export function device(index: number): string {
-  return `"${String(index).padStart(16, '0')}"`;
+export function device(index: number): KeyPart {
+  return { text: `"${String(index).padStart(16, '0')}"`, bytes: Buffer.from(Uint32Array.of(index).buffer) };
 }

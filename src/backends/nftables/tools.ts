@@ -13,7 +13,6 @@ export async function apply(script: string): Promise<void> {
     program: 'nft',
     args: ['-f', '-'],
     input: script,
-    recurs: true,
     debianPackage: 'nftables',
   });
 }
