@@ -3,6 +3,7 @@ import { errnoName, NetlinkError } from './error.ts';
 import { exchange } from './exchange.ts';
 import { type NetlinkRequest, NLM_F_ACK, NLM_F_CREATE, readAnswer } from './message.ts';
 import { formatNfnetlink } from './nfnetlink.ts';
+import type { NftablesTable } from './nftables-table.ts';
 import { NETLINK_NETFILTER } from './socket.ts';
 
 /** An element of a set or a verdict map of nf_tables. */
@@ -20,20 +21,13 @@ export interface ElementChange {
   readonly elements: readonly SetElement[];
 }
 
-/** The table that sets are in. */
-export interface SetTable {
-  /** NFPROTO_*. */
-  readonly family: number;
-  readonly name: string;
-}
-
 /**
  * Changes elements in one transaction, in the network namespace that we are in. Not by nft, which lists all links of
  * the host before it reads the index of one.
  *
  * @throws NetlinkError when the kernel refuses one of the changes: nothing of it is done then.
  */
-export function changeElements(table: SetTable, changes: readonly ElementChange[]): void {
+export function changeElements(table: NftablesTable, changes: readonly ElementChange[]): void {
   const requests = changes.flatMap((change) => parts(change).map((part) => elementRequest(table, part)));
   if (requests.length === 0) return;
   try {
@@ -92,7 +86,10 @@ function parts({ elements, ...change }: ElementChange): ElementChange[] {
   }));
 }
 
-function elementRequest({ family, name }: SetTable, { verb, set, elements }: ElementChange): NetlinkRequest {
+function elementRequest(
+  { family, name }: NftablesTable,
+  { verb, set, elements }: ElementChange,
+): NetlinkRequest {
   const list = elements.map((element) => nestedAttribute(NFTA_LIST_ELEM, elementAttributes(element, verb)));
   const attributes = [
     NFTA_SET_ELEM_LIST.table.write(name),

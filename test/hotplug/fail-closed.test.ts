@@ -8,6 +8,7 @@ import { vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
+import { backendPath } from '../lab/libxl.ts';
 import { poll } from '../lab/poll.ts';
 import type { Residue } from '../lab/residue.ts';
 import { DOM0 } from '../lab/segment.ts';
@@ -157,6 +158,8 @@ for (const [backend, tool] of IDLE) {
   test(`${backend}: a ${tool} that does nothing, and says that all is well`, async (t) => {
     const scene = await startScene(t, { backend });
     const { lab, guest } = scene;
+    // Unlike the bystander's: what is new of its policy takes nft.
+    await lab.store.write({ [`${backendPath(guest.vif)}/ip`]: '192.0.2.41' });
     const stub = `case "$*" in *list*) exec /usr/sbin/${tool} "$@";; *) cat >/dev/null;; esac`;
     await replaceTool(lab, tool, stub);
     const { exitCode, hotplugError = '' } = await guest.online();

@@ -1,5 +1,6 @@
 /** Runs inside the network namespace of a test and makes the Rtnetlink calls it is told to. */
 import { openNetns } from '../../src/netlink/netns.ts';
+import { isTableThere } from '../../src/netlink/nftables-table.ts';
 import { openRtnetlink } from '../../src/netlink/rtnetlink.ts';
 import { changeElements } from '../../src/netlink/set-elements.ts';
 import type { Call, Methods, Outcome } from './namespace.ts';
@@ -22,6 +23,7 @@ const methods: Methods = {
   deleteVlans: (vlans) => rtnetlink.deleteVlans(vlans),
   ipv4Addresses: () => rtnetlink.ipv4Addresses(),
   close: () => rtnetlink.close(),
+  isTableThere: async (table) => isTableThere(table),
   changeElements: async (table, changes) => changeElements(table, changes),
   async moveToNetns(index, netns) {
     const handle = await openNetns(netns);

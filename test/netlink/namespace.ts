@@ -2,13 +2,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import type { NftablesTable } from '../../src/netlink/nftables-table.ts';
 import type { Rtnetlink } from '../../src/netlink/rtnetlink.ts';
-import type { ElementChange, SetTable } from '../../src/netlink/set-elements.ts';
+import type { ElementChange } from '../../src/netlink/set-elements.ts';
 
 /** What can be called inside the namespace. */
 export interface Methods extends Rtnetlink {
   moveToNetns(index: number, netns: string): Promise<void>;
-  changeElements(table: SetTable, changes: readonly ElementChange[]): Promise<void>;
+  changeElements(table: NftablesTable, changes: readonly ElementChange[]): Promise<void>;
+  isTableThere(table: NftablesTable): Promise<boolean>;
 }
 
 export interface Call {

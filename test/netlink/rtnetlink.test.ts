@@ -63,8 +63,9 @@ async function bridgeAndPort(): Promise<{ bridge: Link; port: Link }> {
 async function join(bridge: Link, veth: Link): Promise<void> {
   await namespace.run(`ip link set ${veth.name} master ${bridge.name} up`);
   await namespace.run(`ip link set ${veth.name.replace('vif', 'peer')} up`);
-  // The bridge sees the carrier a moment later.
-  while ((await ipLink(bridge.name)).operstate !== 'UP') await sleep(5);
+  // The bridge sees the port's carrier a moment later.
+  while (!(await namespace.run(`bridge link show dev ${veth.name}`)).includes('state forwarding'))
+    await sleep(5);
 }
 
 /** Those fields of `actual` that `expected` has. */

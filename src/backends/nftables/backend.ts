@@ -7,19 +7,8 @@ import { hostTable } from './host-table.ts';
 import { guardedPorts, presentIn, readDrift, readDrops, readPortRules } from './inspect.ts';
 import { type PortGuard, portGuard } from './port-guard.ts';
 import { classScript, REMOVAL, rebuildScript } from './script.ts';
-import {
-  device,
-  type Element,
-  type Elements,
-  EMPTY_TABLE,
-  elementText,
-  TABLE_NAME,
-  type Table,
-} from './table.ts';
-import { apply, listTables, rewrite } from './tools.ts';
-
-/** include/uapi/linux/netfilter.h */
-const NFPROTO_BRIDGE = 7;
+import { device, type Element, type Elements, EMPTY_TABLE, elementText, TABLE, type Table } from './table.ts';
+import { apply, kernelTable, listTables, rewrite } from './tools.ts';
 
 /**
  * One table of the bridge family, with verdict maps by interface index. Not netdev's ingress and egress:
@@ -71,7 +60,7 @@ function withoutCounters(index: number): ElementChange[] {
 /** Why the kernel refuses them, is left to nft to say, as everything is written anew then. */
 function areTaken(changes: readonly ElementChange[]): boolean {
   try {
-    changeElements({ family: NFPROTO_BRIDGE, name: TABLE_NAME }, changes);
+    changeElements(kernelTable(TABLE), changes);
     return true;
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;

@@ -1,11 +1,8 @@
 import type { Reason } from '../../rules/reason.ts';
 import type { DropWay } from '../drop-log.ts';
 
-/** Our one table, of the bridge family. */
-export const TABLE_NAME = 'vifguard';
-
-/** The same in nft(8)'s words; nft takes letters, digits, `/`, `-`, `_` and `.` in a name unquoted. */
-export const TABLE = `bridge ${TABLE_NAME}`;
+/** Our one table in nft(8)'s words; nft takes letters, digits, `/`, `-`, `_` and `.` in a name unquoted. */
+export const TABLE = 'bridge vifguard';
 
 export interface Chain {
   /** Where the kernel calls a base chain. */

@@ -1,11 +1,21 @@
 import { quote } from '../../address/quote.ts';
 import { currentGeneration } from '../../netlink/nftables-generation.ts';
+import { isTableThere, type NftablesTable } from '../../netlink/nftables-table.ts';
 import { FilterToolError, idleTool, runTool } from '../tool.ts';
 import { OFF_BRIDGE_TABLE } from './off-bridge.ts';
 import { TABLE } from './table.ts';
 
 /** An object as `nft -j` lists it (libnftables-json(5)): its kind, then its contents. */
 export type Listed = Readonly<Record<string, Record<string, unknown>>>;
+
+/** include/uapi/linux/netfilter.h */
+const NFPROTO: Readonly<Record<string, number>> = { inet: 1, bridge: 7 };
+
+/** What the kernel calls a table that nft calls so. */
+export function kernelTable(table: string): NftablesTable {
+  const [family = '', name = ''] = table.split(' ');
+  return { family: NFPROTO[family] ?? 0, name };
+}
 
 /** Runs a script in one transaction. @throws FilterToolError when the kernel refuses it: nothing of it is done then. */
 export async function apply(script: string): Promise<void> {
@@ -30,8 +40,7 @@ export async function rewrite(script: string): Promise<void> {
 
 /** What the kernel has of ours; nothing when there are no tables. @throws FilterToolError */
 export async function listTables(): Promise<readonly Listed[]> {
-  const there = tablesIn(objects(await nft(['-j', 'list', 'tables'])));
-  const ours = [TABLE, OFF_BRIDGE_TABLE].filter((name) => there.has(name));
+  const ours = [TABLE, OFF_BRIDGE_TABLE].filter((table) => isTableThere(kernelTable(table)));
   const tables = await Promise.all(ours.map((name) => nft(['-j', 'list', 'table', ...name.split(' ')])));
   return tables.flatMap(objects);
 }

@@ -2,13 +2,14 @@ import test, { type ExecutionContext } from 'ava';
 import { parsePrefix } from '../../../src/address/ip.ts';
 import { hostTable } from '../../../src/backends/nftables/host-table.ts';
 import { NOTHING_PRESENT, rebuildScript } from '../../../src/backends/nftables/script.ts';
-import { device, type Elements, TABLE_NAME, type Table } from '../../../src/backends/nftables/table.ts';
+import { device, type Elements, TABLE, type Table } from '../../../src/backends/nftables/table.ts';
+import { kernelTable } from '../../../src/backends/nftables/tools.ts';
 import type { ElementChange } from '../../../src/netlink/set-elements.ts';
 import { Namespace } from '../../netlink/namespace.ts';
 import { hostWith, policy } from '../host.ts';
 import { FORMS } from './forms.ts';
 
-const BRIDGE = { family: 7, name: TABLE_NAME } as const;
+const BRIDGE = kernelTable(TABLE);
 
 /** Not the npm package that is called so, too. */
 const NFT = '/usr/sbin/nft';
@@ -95,11 +96,15 @@ test('of changes that the kernel refuses, nothing is done', async (t) => {
   t.notDeepEqual(await listed(namespace), before);
 });
 
-test('without a table, and without any part of ours, the kernel refuses', async (t) => {
+test('without the table the kernel refuses them', async (t) => {
   const namespace = await Namespace.open();
   t.teardown(() => namespace.close());
+  t.false(await namespace.rtnetlink.isTableThere(BRIDGE));
   const error = await t.throwsAsync(
     namespace.rtnetlink.changeElements(BRIDGE, changes('add', hostTable(hostWith(GUESTS)).elements)),
   );
   t.is(error?.message, 'cannot change elements of nf_tables: ENOENT');
+  await namespace.run(`${NFT} -f -`, 'add table inet vifguard');
+  t.false(await namespace.rtnetlink.isTableThere(BRIDGE));
+  t.true(await namespace.rtnetlink.isTableThere({ ...BRIDGE, family: 1 }));
 });
