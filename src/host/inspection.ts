@@ -455,18 +455,20 @@ function isolatedUplinks(state: HostState, bridge: Link): Finding[] {
     );
 }
 
-function driftFindings({ registry, drift }: HostState): Finding[] {
+function driftFindings(state: HostState): Finding[] {
+  const { registry, drift } = state;
   const ports = registry.ports.keys();
   if (drift === undefined) {
     const problem = 'not loaded: bridges do not call ip6tables, and guests lose IPv6';
     return [finding(['br_netfilter', problem], HOST_UP, ports)];
   }
-  const isExpected = registry.pinned || ports.length > 0;
+  // Host down would leave ports open whose record is lost: it refuses.
+  const isInUse = registry.pinned || ports.length > 0 || portsWithoutRecord(state).length > 0;
   const groups = groupBy(drift, ({ where, kind, ports: own }) => `${where}\n${kind}\n${own?.join()}`);
   return groups.map(([first, ...more]) => {
     const { where, kind, what, ports: own } = first;
     const count = more.length === 0 ? '' : ` (and ${more.length} more)`;
-    const remedy = isExpected ? HOST_UP : 'run "vifguard host down"';
+    const remedy = isInUse ? HOST_UP : 'run "vifguard host down"';
     const weakened = own === undefined ? ports : ports.filter((name) => own.includes(name));
     const details = [first, ...more].map((one) => one.what);
     return { ...finding([where, `${kind}: ${what}${count}`], remedy, weakened), details };

@@ -242,10 +242,24 @@ test('without br_netfilter that is what is said, and not every rule', (t) => {
   t.deepEqual([finding?.subject, more.length], ['br_netfilter', 0]);
 });
 
-test('rules that are left when nothing is guarded go by host down', (t) => {
-  const drift = ['chain vg-in', 'chain vg-x:disabled'].map(
-    (what) => ({ where: 'ebtables nat', kind: 'unexpected', what }) as const,
+const LEFT_RULES = ['chain vg-in', 'chain vg-x:disabled'].map(
+  (what) => ({ where: 'ebtables nat', kind: 'unexpected', what }) as const,
+);
+
+test('rules that are left of a lost registry are put right with the ports that they are of', (t) => {
+  const links = [BRIDGE, port(2, 'vif1.0', { locked: true })];
+  const { findings } = inspect(state({ drift: LEFT_RULES, links, filtered: ['vif1.0'] }));
+  t.deepEqual(
+    findings.map(({ subject, remedy }) => [subject, /run "vifguard host \w+"/.exec(remedy)?.[0]]),
+    [
+      ['vif1.0', 'run "vifguard host up"'],
+      ['ebtables nat', 'run "vifguard host up"'],
+    ],
   );
+});
+
+test('rules that are left when nothing is guarded go by host down', (t) => {
+  const drift = LEFT_RULES;
   const { findings } = inspect(state({ drift }));
   t.deepEqual(findings, [
     {
