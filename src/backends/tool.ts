@@ -1,4 +1,5 @@
 import { type ChildProcess, type ExecFileException, execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { VifguardError } from '../errors.ts';
 
 /** A packet filter's program that is missing, failed or took too long. */
@@ -134,9 +135,9 @@ function remember({ pid }: ChildProcess): void {
   if (workers.size > REMEMBERED) workers.delete(workers.values().next().value ?? 0);
 }
 
-/** Whether it is this process, or is, or was not long ago, a tool that this process has run. */
+/** Whether it is a thread of this process, or is, or was not long ago, a tool that this process has run. */
 export function isOurs(pid: number): boolean {
-  return pid === process.pid || workers.has(pid);
+  return workers.has(pid) || existsSync(`/proc/self/task/${pid}`);
 }
 
 function explain(

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { formatMessage, type NetlinkReply, type NetlinkRequest, parseMessages } from './message.ts';
 import { capErrors, makeRoom, netlinkSocket, receive } from './socket.ts';
-import { systemCall } from './syscall.ts';
+import { blockingSystemCall, systemCall } from './syscall.ts';
 
 /** More than one object takes. */
 const ANSWER_BYTES = 1 << 16;
@@ -15,8 +15,29 @@ const ANSWER_BYTES = 1 << 16;
 export function exchange(protocol: number, requests: readonly NetlinkRequest[]): NetlinkReply[] {
   const fd = netlinkSocket(protocol);
   try {
-    capErrors(fd);
     return ask(fd, requests);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * The same for requests that the kernel takes only when others have had their turn, as it does changes of nf_tables:
+ * a thread of the pool waits meanwhile.
+ *
+ * @throws Error when the kernel takes nothing, or has lost answers; MalformedMessageError.
+ */
+export async function exchangeInTurn(
+  protocol: number,
+  requests: readonly NetlinkRequest[],
+): Promise<NetlinkReply[]> {
+  const datagram = Buffer.concat(requests.map(formatMessage));
+  const fd = netlinkSocket(protocol);
+  try {
+    prepare(fd, datagram);
+    const sent = await blockingSystemCall('sendto', fd, datagram, datagram.length, 0, 0, 0);
+    if (sent !== datagram.length) throw new Error(`the kernel took ${sent} of ${datagram.length} bytes`);
+    return [...answers(fd)];
   } finally {
     closeSync(fd);
   }
@@ -30,9 +51,14 @@ export function exchange(protocol: number, requests: readonly NetlinkRequest[]):
  */
 export function ask(fd: number, requests: readonly NetlinkRequest[]): NetlinkReply[] {
   const datagram = Buffer.concat(requests.map(formatMessage));
-  makeRoom(fd, datagram.length);
+  prepare(fd, datagram);
   systemCall('sendto', fd, datagram, datagram.length, 0, 0, 0);
   return [...answers(fd)];
+}
+
+function prepare(fd: number, datagram: Buffer): void {
+  capErrors(fd);
+  makeRoom(fd, datagram.length);
 }
 
 function* answers(fd: number): Generator<NetlinkReply> {

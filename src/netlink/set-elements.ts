@@ -1,6 +1,6 @@
 import { be32, bytesAttribute, nestedAttribute, text } from './attributes.ts';
 import { errnoName, NetlinkError } from './error.ts';
-import { exchange } from './exchange.ts';
+import { exchangeInTurn } from './exchange.ts';
 import { type NetlinkRequest, NLM_F_ACK, NLM_F_CREATE, readAnswer } from './message.ts';
 import { formatNfnetlink } from './nfnetlink.ts';
 import type { NftablesTable } from './nftables-table.ts';
@@ -27,13 +27,12 @@ export interface ElementChange {
  *
  * @throws NetlinkError when the kernel refuses one of the changes: nothing of it is done then.
  */
-export function changeElements(table: NftablesTable, changes: readonly ElementChange[]): void {
+export async function changeElements(table: NftablesTable, changes: readonly ElementChange[]): Promise<void> {
   const requests = changes.flatMap((change) => parts(change).map((part) => elementRequest(table, part)));
   if (requests.length === 0) return;
   try {
-    const errors = exchange(NETLINK_NETFILTER, transaction(requests)).map(
-      (reply) => readAnswer([reply]).errno,
-    );
+    const answers = await exchangeInTurn(NETLINK_NETFILTER, transaction(requests));
+    const errors = answers.map((reply) => readAnswer([reply]).errno);
     // The last change is answered whatever comes of it: its answer is the first, if all goes well.
     const [errno] = [...errors.filter((error) => error !== 0), ...errors];
     if (errno !== 0) throw refusal(errno === undefined ? 'EIO' : errnoName(errno));

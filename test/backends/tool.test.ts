@@ -28,6 +28,7 @@ test.serial('what recurs is ready for its next input in a resident process, and 
   const first = await echo('one');
   t.is(first.input, 'one');
   t.true(isOurs(first.pid));
+  t.deepEqual([isOurs(process.pid), isOurs(process.ppid)], [true, false]);
   const spare = await waiting(first.pid);
   t.deepEqual(await echo('two'), { pid: spare, input: 'two' });
 

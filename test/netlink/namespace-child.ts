@@ -24,7 +24,7 @@ const methods: Methods = {
   ipv4Addresses: () => rtnetlink.ipv4Addresses(),
   close: () => rtnetlink.close(),
   isTableThere: async (table) => isTableThere(table),
-  changeElements: async (table, changes) => changeElements(table, changes),
+  changeElements,
   async moveToNetns(index, netns) {
     const handle = await openNetns(netns);
     await rtnetlink.setLink(index, { netnsFd: handle.fd });

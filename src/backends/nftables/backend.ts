@@ -42,8 +42,8 @@ async function applyPort(change: PortChange): Promise<void> {
     ...changesOf('add', after.elements),
     ...(was?.index === undefined || was.index === is?.index ? [] : withoutCounters(was.index)),
   ];
-  if (areTaken(changes)) return;
-  if (is !== undefined && (await isWritten(after.classTable)) && areTaken(changes)) return;
+  if (await areTaken(changes)) return;
+  if (is !== undefined && (await isWritten(after.classTable)) && (await areTaken(changes))) return;
   await applyHost(change.after);
 }
 
@@ -58,9 +58,9 @@ function withoutCounters(index: number): ElementChange[] {
 }
 
 /** Why the kernel refuses them, is left to nft to say, as everything is written anew then. */
-function areTaken(changes: readonly ElementChange[]): boolean {
+async function areTaken(changes: readonly ElementChange[]): Promise<boolean> {
   try {
-    changeElements(kernelTable(TABLE), changes);
+    await changeElements(kernelTable(TABLE), changes);
     return true;
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;
