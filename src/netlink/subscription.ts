@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoName, NetlinkError } from './error.ts';
 import { ask } from './exchange.ts';
-import { type NetlinkReply, type NetlinkRequest, parseMessages, readAnswer } from './message.ts';
+import { type NetlinkReply, type NetlinkRequest, NLMSG_ERROR, parseMessages, readAnswer } from './message.ts';
 import {
   AF_NETLINK,
   keepReceived,
@@ -123,8 +123,9 @@ function subscribe(fd: number, groups: readonly number[]): void {
   for (const value of groups) setOption(fd, { level: SOL_NETLINK, name: NETLINK_ADD_MEMBERSHIP, value });
 }
 
+/** The first notifications may come with the answer. */
 function demand(fd: number, request: NetlinkRequest): void {
-  const { errno } = readAnswer(ask(fd, [request]));
+  const { errno } = readAnswer(ask(fd, [request]).filter(({ type }) => type === NLMSG_ERROR));
   if (errno !== 0) throw new NetlinkError({ operation: OPERATION, errno: errnoName(errno) });
 }
 

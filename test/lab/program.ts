@@ -16,21 +16,35 @@ export function framesProgram(): Promise<string> {
 
 /** The path of the program made of a C file; it is compiled when there is none of this very source. */
 export function compiled(source: URL): Promise<string> {
-  const program = programs.get(source.href) ?? compile(fileURLToPath(source));
+  return once(source, { flags: [], suffix: '' });
+}
+
+/** The same of a library to preload. */
+export function compiledLibrary(source: URL): Promise<string> {
+  return once(source, { flags: ['-shared', '-fPIC'], suffix: '.so' });
+}
+
+interface Output {
+  readonly flags: readonly string[];
+  readonly suffix: string;
+}
+
+function once(source: URL, output: Output): Promise<string> {
+  const program = programs.get(source.href) ?? compile(fileURLToPath(source), output);
   programs.set(source.href, program);
   return program;
 }
 
-async function compile(source: string): Promise<string> {
+async function compile(source: string, { flags, suffix }: Output): Promise<string> {
   const digest = createHash('sha256')
     .update(await readFile(source))
     .digest('hex')
     .slice(0, 12);
-  const path = `${TARGET}${basename(source, '.c')}-${digest}`;
+  const path = `${TARGET}${basename(source, '.c')}-${digest}${suffix}`;
   if (existsSync(path)) return path;
   await mkdir(TARGET, { recursive: true });
   const unfinished = `${path}.${process.pid}`;
-  await execa('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', unfinished, source]);
+  await execa('gcc', ['-O2', '-Wall', '-Wextra', '-Werror', ...flags, '-o', unfinished, source]);
   await rename(unfinished, path);
   return path;
 }

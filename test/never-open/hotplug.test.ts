@@ -69,7 +69,7 @@ for (const backend of BACKENDS) {
     });
   });
 
-  test(`${backend}: attach, detach and reload, killed before and after each call of a tool`, async (t) => {
+  test(`${backend}: attach, detach and reload, killed before and after each change of rules`, async (t) => {
     const scene = await startScene(t, backend);
     const { lab, guest } = scene;
     await wrapTools(lab);

@@ -1,7 +1,8 @@
 import { LabError } from '../lab/error.ts';
 import type { Lab } from '../lab/lab.ts';
+import { compiledLibrary } from '../lab/program.ts';
 
-// SIGKILL for whatever calls a tool of the packet filter, from that tool.
+// SIGKILL for whatever calls a tool of the packet filter, from that tool, or hands the kernel a transaction itself.
 
 type Moment = 'before' | 'after';
 
@@ -23,19 +24,25 @@ status=$?
 exit $status
 `;
 
-/** Puts scripts in front of the tools, in dom0 alone. */
+/** Puts scripts in front of the tools, and of node, in dom0 alone. */
 export async function wrapTools(lab: Lab): Promise<void> {
+  const library = await compiledLibrary(new URL('kill-transaction.c', import.meta.url));
+  const node = `#!/bin/sh
+VIFGUARD_TEST_KILL=${DIRECTORY}/kill LD_PRELOAD=${library} exec ${process.execPath} "$@"
+`;
   const commands = [
     `mount -t tmpfs tmpfs ${DIRECTORY}`,
     `cd ${DIRECTORY}`,
-    `for tool in ${TOOLS.join(' ')}; do printf '%s' "$1" >$tool; chmod +x $tool; done`,
+    `for tool in ${TOOLS.join(' ')}; do printf '%s' "$1" >$tool; done`,
+    `printf '%s' "$2" >node`,
+    'chmod +x *',
     'echo 0 none >kill',
   ];
-  await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n'), 'sh', SCRIPT]);
+  await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n'), 'sh', SCRIPT, node]);
 }
 
 /**
- * Repeats a command, that each time is killed at a further call of a tool, until it comes to its end.
+ * Repeats a command, that each time is killed at a further call of a tool or transaction, until it comes to its end.
  * Gives how often it was killed.
  *
  * @throws LabError when it comes to its end without success.
