@@ -115,7 +115,7 @@ function listed<T>(path: string, list: () => T): T | undefined {
   try {
     return ifThere(list);
   } catch (cause) {
-    throw new VifguardError(`cannot list ${path}; ${readAdvice(path)}`, { cause });
+    throw new VifguardError(`cannot list ${path}; ${readAdvice(path, cause as Error)}`, { cause });
   }
 }
 

@@ -13,7 +13,7 @@ export function readJson<T>(file: string, decode: (json: unknown) => T): T | und
     return decode(JSON.parse(readText(file)));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new VifguardError(`cannot read ${file}; ${readAdvice(file)}`, { cause });
+    throw new VifguardError(`cannot read ${file}; ${readAdvice(file, cause as Error)}`, { cause });
   }
 }
 
