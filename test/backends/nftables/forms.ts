@@ -1,4 +1,5 @@
 import { parsePrefix } from '../../../src/address/ip.ts';
+import { parseMac } from '../../../src/address/mac.ts';
 import type { GuardPolicy } from '../../../src/policy/guard-policy.ts';
 
 /** What policies differ in so that their ports are of different classes. */
@@ -11,6 +12,11 @@ export const FORMS: Readonly<Record<string, Partial<GuardPolicy>>> = {
   'dom0=icmp, dhcp=off, open': { dom0: 'icmp', dhcp: false, peers: 'open' },
   'dom0=none': { dom0: 'none' },
   'all roles': { roles: ['router', 'dhcp-server', 'vrrp'] },
+  'a virtual router': {
+    roles: ['vrrp'],
+    virtualRouters: [{ id: 51, addresses: ['192.0.2.251', '2001:db8::251'].map(parsePrefix) }],
+  },
+  'more MACs': { extraMacs: [parseMac('00:16:3e:00:01:01')] },
   unlocked: { mode: 'unlocked' },
   disabled: { mode: 'disabled' },
 };
