@@ -135,7 +135,11 @@ function remember({ pid }: ChildProcess): void {
   if (workers.size > REMEMBERED) workers.delete(workers.values().next().value ?? 0);
 }
 
-/** Whether it is a thread of this process, or is, or was not long ago, a tool that this process has run. */
+/**
+ * Whether it is a thread of this process, or is, or was not long ago, a tool that this process has run.
+ *
+ * @param pid as the first PID namespace counts, as the kernel does: in another one, none is ours.
+ */
 export function isOurs(pid: number): boolean {
   return workers.has(pid) || existsSync(`/proc/self/task/${pid}`);
 }
