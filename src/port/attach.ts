@@ -1,6 +1,7 @@
 import type { Backend } from '../backends/backend.ts';
 import { loadBridgeNetfilter } from '../backends/bridge-netfilter.ts';
 import { loadBackend } from '../backends/load.ts';
+import { plainDomainName } from '../config/domain-config.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
@@ -142,7 +143,7 @@ function portRecord({ kind, bridge, record, policy }: Attachment, { index }: Lin
     bridge,
     domid: record.domid,
     handle: record.handle,
-    ...(record.domainName === undefined ? {} : { domain: record.domainName }),
+    ...(record.domainName === undefined ? {} : { domain: plainDomainName(record.domainName) }),
     backendPath: record.backendPath,
     policy: policyToJson(policy),
   };

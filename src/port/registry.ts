@@ -21,7 +21,7 @@ export interface PortRecord {
   readonly bridge: string;
   readonly domid: number;
   readonly handle: number;
-  /** The domain's name, as it was at online. */
+  /** The domain's name, as it was at online, but for the mark of a migration. */
   readonly domain?: string;
   /** The vif's path in xenstore, as xl gave it. */
   readonly backendPath: string;

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { vifguard } from '../cli/vifguard.ts';
 import { fdb } from '../lab/effects.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
@@ -154,6 +155,8 @@ test('a guest that migrates to its own host is itself there already', async (t) 
   t.is((await source.offline()).exitCode, 0);
   await target.configureAddresses();
   t.true(await ping(target, GATEWAY.ip));
+  // libxl takes the mark off the domain's name when it has come.
+  t.regex((await vifguard(lab, ['status'])).stdout, / vif2\.0 +web1 /);
 });
 
 test('the source of a migration that fails goes on', async (t) => {
