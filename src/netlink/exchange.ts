@@ -31,10 +31,9 @@ export async function exchangeInTurn(
   protocol: number,
   requests: readonly NetlinkRequest[],
 ): Promise<NetlinkReply[]> {
-  const datagram = Buffer.concat(requests.map(formatMessage));
   const fd = netlinkSocket(protocol);
   try {
-    prepare(fd, datagram);
+    const datagram = prepare(fd, requests);
     const sent = await blockingSystemCall('sendto', fd, datagram, datagram.length, 0, 0, 0);
     if (sent !== datagram.length) throw new Error(`the kernel took ${sent} of ${datagram.length} bytes`);
     return [...answers(fd)];
@@ -50,15 +49,17 @@ export async function exchangeInTurn(
  * @throws Error when the kernel takes nothing, or has lost answers; MalformedMessageError.
  */
 export function ask(fd: number, requests: readonly NetlinkRequest[]): NetlinkReply[] {
-  const datagram = Buffer.concat(requests.map(formatMessage));
-  prepare(fd, datagram);
+  const datagram = prepare(fd, requests);
   systemCall('sendto', fd, datagram, datagram.length, 0, 0, 0);
   return [...answers(fd)];
 }
 
-function prepare(fd: number, datagram: Buffer): void {
+/** The datagram to send, for which the socket is ready then. */
+function prepare(fd: number, requests: readonly NetlinkRequest[]): Buffer {
+  const datagram = Buffer.concat(requests.map(formatMessage));
   capErrors(fd);
   makeRoom(fd, datagram.length);
+  return datagram;
 }
 
 function* answers(fd: number): Generator<NetlinkReply> {

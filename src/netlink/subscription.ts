@@ -3,15 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoName, NetlinkError } from './error.ts';
 import { ask } from './exchange.ts';
 import { type NetlinkReply, type NetlinkRequest, NLMSG_ERROR, parseMessages, readAnswer } from './message.ts';
-import {
-  AF_NETLINK,
-  keepReceived,
-  netlinkSocket,
-  receive,
-  SOCK_NONBLOCK,
-  SOL_NETLINK,
-  setOption,
-} from './socket.ts';
+import { AF_NETLINK, keepReceived, netlinkSocket, receive, SOL_NETLINK, setOption } from './socket.ts';
 import { blockingSystemCall, systemCall } from './syscall.ts';
 import { wake } from './wake.ts';
 
@@ -100,7 +92,7 @@ const OPERATION = 'hear notifications of the kernel';
 
 function open({ protocol, groups, request }: Groups): number {
   try {
-    const fd = netlinkSocket(protocol, SOCK_NONBLOCK);
+    const fd = netlinkSocket(protocol);
     try {
       subscribe(fd, groups);
       if (request !== undefined) demand(fd, request);

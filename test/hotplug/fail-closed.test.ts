@@ -10,6 +10,7 @@ import type { Guest } from '../lab/guest.ts';
 import { type Lab, type LabOptions, startLab } from '../lab/lab.ts';
 import { backendPath } from '../lab/libxl.ts';
 import { poll } from '../lab/poll.ts';
+import { replaceTool } from '../lab/replace-tool.ts';
 import type { Residue } from '../lab/residue.ts';
 import { DOM0 } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
@@ -173,17 +174,6 @@ for (const [backend, tool] of IDLE) {
     t.is((await guest.offline({ device: 'present' })).exitCode, 0);
     await assertClosed(t, scene, tool);
   });
-}
-
-/** Puts a script in front of a tool, in dom0 alone. */
-async function replaceTool(lab: Lab, tool: string, script: string): Promise<void> {
-  const path = `/usr/local/sbin/${tool}`;
-  const commands = [
-    'mountpoint -q /usr/local/sbin || mount -t tmpfs tmpfs /usr/local/sbin',
-    `printf '#!/bin/sh\\n%s\\n' "$1" >${path}`,
-    `chmod +x ${path}`,
-  ];
-  await lab.dom0.namespace.run('sh', ['-ec', commands.join('\n'), 'sh', script]);
 }
 
 test('a tool that is not installed, and a kernel without br_netfilter', async (t) => {

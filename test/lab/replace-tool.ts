@@ -6,7 +6,7 @@ const DIRECTORY = '/usr/local/sbin';
 export async function replaceTool(lab: Lab, tool: string, script: string): Promise<void> {
   const path = `${DIRECTORY}/${tool}`;
   const commands = [
-    `mount -t tmpfs tmpfs ${DIRECTORY}`,
+    `mountpoint -q ${DIRECTORY} || mount -t tmpfs tmpfs ${DIRECTORY}`,
     `printf '#!/bin/sh\\n%s\\n' "$1" >${path}`,
     `chmod +x ${path}`,
   ];

@@ -274,7 +274,7 @@ test('an nft that answers nonsense is said, and what it kept from being put righ
   const nonsense = `printf '#!/bin/sh\necho null\n' >${path}; chmod +x ${path}`;
   await lab.dom0.namespace.run('sh', ['-ec', `mount -t tmpfs tmpfs /usr/local/sbin; ${nonsense}`]);
   await lab.dom0.namespace.run('/usr/sbin/nft', ['flush', 'ruleset']);
-  await watcher.said(/^packet filter: cannot be put right: nft lists no rules, but says "null/);
+  await watcher.said(/^packet filter: cannot be put right: nft lists no rules, but says "null\\x0anull"; /);
   await lab.dom0.namespace.run('rm', [path]);
   await watcher.said(/^packet filter: written/);
   t.is((await vifguard(lab, ['check'])).exitCode, 0);
