@@ -1,5 +1,5 @@
 import { readSettledState } from '../host/host-state.ts';
-import { type HostState, inspect } from '../host/inspection.ts';
+import { inspect } from '../host/inspection.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
 import { formatFinding, printBusy } from './finding.ts';
 import type { Terminals } from './program.ts';
@@ -8,8 +8,9 @@ import { plural } from './terminal.ts';
 /** `vifguard check [--json]`: prints what differs from what should be, or what was found to be right. */
 export async function check({ json }: { json: boolean }, { stdout, stderr }: Terminals): Promise<ExitCode> {
   const { state, busy } = await readSettledState();
-  const { findings } = inspect(state);
-  const checked = checkedCounts(state);
+  const { ports, findings } = inspect(state);
+  const guarded = ports.filter((port) => port.state !== 'unguarded');
+  const checked = { ports: guarded.length, bridges: Object.keys(state.registry.bridges).length };
   if (json) {
     const ok = findings.length === 0;
     stdout.print(JSON.stringify({ ok, checked, busy: busy ?? null, findings }, undefined, 2));
@@ -24,10 +25,6 @@ export async function check({ json }: { json: boolean }, { stdout, stderr }: Ter
 interface Checked {
   readonly ports: number;
   readonly bridges: number;
-}
-
-function checkedCounts({ registry }: HostState): Checked {
-  return { ports: registry.ports.keys().length, bridges: Object.keys(registry.bridges).length };
 }
 
 function checkedText({ ports, bridges }: Checked, pinned: boolean): string {

@@ -7,7 +7,7 @@ import { loadBackend } from '../backends/load.ts';
 import { type HostConfig, loadHostConfig } from '../config/host-config.ts';
 import { describeError, VifguardError } from '../errors.ts';
 import { openRtnetlink } from '../netlink/rtnetlink.ts';
-import { deviceAmong } from '../port/device.ts';
+import { deviceAmong, unpluggedTaps } from '../port/device.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { lockHolder } from '../port/lock.ts';
 import {
@@ -72,8 +72,9 @@ export function requireRoot(): void {
 }
 
 function missingPorts({ registry, links }: HostState): string[] {
+  const unplugged = unpluggedTaps(registry, links);
   return [...registry.ports].flatMap(([port, record]) =>
-    deviceAmong(links, port, record) === undefined ? [port] : [],
+    deviceAmong(links, port, record) === undefined && !unplugged.has(port) ? [port] : [],
   );
 }
 

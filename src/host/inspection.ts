@@ -15,7 +15,7 @@ import {
   layerOf,
   settingsDiffering,
 } from '../port/bridge-layer.ts';
-import { deviceAmong } from '../port/device.ts';
+import { deviceAmong, unpluggedTaps } from '../port/device.ts';
 import { guestName, type PortKind, type PortRecord, policyOf, type Registry } from '../port/registry.ts';
 import { attachAdvice, detachAdvice } from '../xenstore/vif-report.ts';
 import { parseGuestPort } from './guest-port.ts';
@@ -104,7 +104,8 @@ const RESTART = 'restart the guest, or "xl network-detach" and "xl network-attac
 /** Compares the kernel with what vifguard should have put there. */
 export function inspect(state: HostState): Inspection {
   const unguarded = unguardedPorts(state);
-  const ports = [...state.registry.ports];
+  const unplugged = unpluggedTaps(state.registry, state.links);
+  const ports = [...state.registry.ports].filter(([port]) => !unplugged.has(port));
   const findings = [
     ...unguarded.map((link) => unguardedFinding(state, link)),
     ...ports.flatMap(([port, record]) => portFindings(state, port, record)),

@@ -3,13 +3,13 @@ import { describeError, VifguardError } from '../errors.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { layerOf } from '../port/bridge-layer.ts';
 import { closeNamed } from '../port/detach.ts';
-import { deviceAmong, indexOf } from '../port/device.ts';
+import { deviceAmong, indexOf, unpluggedTaps } from '../port/device.ts';
 import { guardedHost } from '../port/guarded-host.ts';
 import { readRegistry } from '../port/registry.ts';
 import { writeRegistry } from '../port/write-registry.ts';
 import { finishMove } from './backend-move.ts';
 import { bridgesMixingVlans, type GuardState, portsWithoutRecord } from './inspection.ts';
-import { layerRestoration, type Restoration, renamingOf } from './restoration.ts';
+import { layerRestoration, type Restoration, renamingOf, unpluggingOf } from './restoration.ts';
 
 export interface Repair {
   readonly rtnetlink: Rtnetlink;
@@ -40,7 +40,7 @@ export async function repair(repair: Repair): Promise<Healing> {
     ...(await finishMove(repair)),
   ];
   const { done, refused } = await restorePorts(repair);
-  return { done: [...host, ...done], refused };
+  return { done: [...host, ...done, ...(await closeUnplugged(repair))], refused };
 }
 
 /** Of ports that an older version has attached, so that from now on it is the device that is told. */
@@ -119,6 +119,19 @@ async function restorePorts({ rtnetlink, state }: Repair): Promise<Healing> {
     }
   }
   return { done, refused };
+}
+
+async function closeUnplugged({ rtnetlink, directory, state }: Repair): Promise<string[]> {
+  const host = { rtnetlink, directory, registry: state.registry, config: state };
+  const done: string[] = [];
+  for (const port of unpluggedTaps(state.registry, state.links)) {
+    const record = state.registry.ports.get(port);
+    const unplugging = record && (await unpluggingOf(host, port, record));
+    if (unplugging === undefined) continue;
+    await unplugging.apply();
+    done.push(unplugging.text);
+  }
+  return done;
 }
 
 /** Applies a restoration, or says what stands in its way. */

@@ -1,8 +1,10 @@
+import type { HostConfig } from '../config/host-config.ts';
 import type { Link } from '../netlink/link.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { type BridgeLayer, joinBridge, KEPT_OUT, layerOf } from '../port/bridge-layer.ts';
+import { close } from '../port/detach.ts';
 import { deviceOf } from '../port/device.ts';
-import type { PortRecord, Registry } from '../port/registry.ts';
+import { type PortRecord, type Registry, twinOf } from '../port/registry.ts';
 import { type AttachedLink, layerProblems } from './inspection.ts';
 
 /** What has to be done to put something right. */
@@ -17,6 +19,9 @@ export interface Restoration {
 interface Host {
   readonly rtnetlink: Rtnetlink;
   readonly registry: Registry;
+  readonly config: Pick<HostConfig, 'untrustedPorts'>;
+  /** See stateDirectory. */
+  readonly directory: string;
 }
 
 /** What is recorded of a port, and its device. */
@@ -28,14 +33,16 @@ export interface RecordedPort {
 
 type BridgedPort = RecordedPort & { readonly bridge: Link };
 
-/** What a port that was attached lacks of its name, its bridge, or the bridge's settings; undefined when nothing. */
-export async function restorationOf(
-  { rtnetlink, registry }: Host,
-  port: string,
-): Promise<Restoration | undefined> {
+/**
+ * What a port that was attached lacks of its name, its bridge, or the bridge's settings, or that it has been unplugged;
+ * undefined when nothing.
+ */
+export async function restorationOf(host: Host, port: string): Promise<Restoration | undefined> {
+  const { rtnetlink, registry } = host;
   const record = registry.ports.get(port);
-  const link = record && (await deviceOf(rtnetlink, port, record));
-  if (record === undefined || link === undefined) return undefined;
+  if (record === undefined) return undefined;
+  const link = await deviceOf(rtnetlink, port, record);
+  if (link === undefined) return await unpluggingOf(host, port, record);
   const bridge = await rtnetlink.link(record.bridge);
   const isOnIt = bridge !== undefined && link.master === bridge.index;
   // It has never been on its bridge, and waits for its event.
@@ -47,6 +54,24 @@ export async function restorationOf(
   return isOnIt
     ? await layering(rtnetlink, { ...recorded, bridge }, layerOf(registry, record))
     : joining(rtnetlink, { ...recorded, bridge }, layerOf(registry, record));
+}
+
+/** Takes away what is left of a tap that its guest has unplugged, for the vif to be held to its MAC by the bridge again. */
+export async function unpluggingOf(
+  { rtnetlink, registry, config, directory }: Host,
+  port: string,
+  record: PortRecord,
+): Promise<Restoration | undefined> {
+  const twin = twinOf(registry, record);
+  if (record.kind !== 'tap' || twin === undefined) return undefined;
+  const [vif, { policy }] = twin;
+  // The taps of guests that end go, too; who unplugs one has its vif connected.
+  if ((await deviceOf(rtnetlink, ...twin))?.lowerUp !== true) return undefined;
+  return {
+    text: `${port}: was unplugged; ${vif} has ${policy.mac} to itself`,
+    opens: false,
+    apply: () => close({ rtnetlink, config, directory, port }),
+  };
 }
 
 const isUp = ({ policy }: PortRecord) => policy.mode !== 'disabled';

@@ -21,6 +21,8 @@ export interface Link {
   readonly name: string;
   /** Administratively up (IFF_UP). */
   readonly up: boolean;
+  /** Whether there is a carrier: of a vif, that its guest has connected (IFF_LOWER_UP). */
+  readonly lowerUp: boolean;
   /** Whether it answers ARP, and hears it (not IFF_NOARP). */
   readonly arp: boolean;
   /** The number of the device group, by which rules tell links apart; 0 unless somebody has put it in another. */
@@ -59,6 +61,7 @@ export interface LinkChange {
 const IFINFOMSG_BYTES = 16;
 const IFF_UP = 1;
 const IFF_NOARP = 0x80;
+const IFF_LOWER_UP = 0x10000;
 /** Leaves the counters out (RTEXT_FILTER_SKIP_STATS). */
 const SKIP_STATS = 8;
 
@@ -203,6 +206,7 @@ export function parseLink(payload: Buffer): Link {
     index: payload.readInt32LE(4),
     name,
     up: (flags & IFF_UP) !== 0,
+    lowerUp: (flags & IFF_LOWER_UP) !== 0,
     arp: (flags & IFF_NOARP) === 0,
     group: read(attributes, IFLA_GROUP) ?? 0,
     mtu,

@@ -1,7 +1,7 @@
 import type { Link } from '../netlink/link.ts';
 import { linkIndexOf } from '../netlink/link-index.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
-import type { PortRecord, Registry } from './registry.ts';
+import { type PortRecord, type Registry, twinOf } from './registry.ts';
 
 // A port is its device, whatever that is called by now; one that has been made anew under its name is another,
 // and waits for its own event. Where an older version has recorded no index, the name tells the device.
@@ -29,4 +29,20 @@ export function deviceAmong(links: readonly Link[], port: string, { index }: Por
 export async function isPresent(rtnetlink: Rtnetlink, { ports }: Registry, port: string): Promise<boolean> {
   const record = ports.get(port);
   return record !== undefined && (await deviceOf(rtnetlink, port, record)) !== undefined;
+}
+
+/**
+ * The ports whose devices are gone without a word from xl while their vifs are there: a driver in an HVM guest unplugs
+ * its emulated network cards, and QEMU takes the taps away (Xen's docs/misc/hvm-emulated-unplug.pandoc).
+ */
+export function unpluggedTaps(registry: Registry, links: readonly Link[]): ReadonlySet<string> {
+  const isGone = ([port, record]: readonly [string, PortRecord]) =>
+    deviceAmong(links, port, record) === undefined;
+  const taps = [...registry.ports].filter((port) => port[1].kind === 'tap' && isGone(port));
+  return new Set(
+    taps.flatMap(([port, record]) => {
+      const vif = twinOf(registry, record);
+      return vif === undefined || isGone(vif) ? [] : [port];
+    }),
+  );
 }

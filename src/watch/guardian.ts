@@ -11,7 +11,7 @@ import type { Outcome, Part } from '../metrics/metrics.ts';
 import type { Rtnetlink } from '../netlink/rtnetlink.ts';
 import { bridgeKey, macKey } from '../port/index-keys.ts';
 import { withLock } from '../port/lock.ts';
-import { portsAt, portsOfVif, type Registry, readRegistry } from '../port/registry.ts';
+import { portsAt, portsOfVif, type Registry, readRegistry, twinOf } from '../port/registry.ts';
 import type { XenstoreClient } from '../xenstore/client.ts';
 import { PUBLISHED } from '../xenstore/vif-report.ts';
 import type { Changer, Touched } from './notifications.ts';
@@ -150,7 +150,12 @@ export class Guardian {
   #suspectLink(registry: Registry, { index, name, address }: Touched): void {
     const { ports, bridges } = registry;
     if (name !== undefined && Object.hasOwn(bridges, name)) this.#suspectBridge(registry, name, index);
-    for (const [port] of portsAt(registry, index)) this.#suspect(port);
+    for (const [port, record] of portsAt(registry, index)) {
+      this.#suspect(port);
+      // A vif that comes up tells of its tap that it was unplugged.
+      const [twin] = twinOf(registry, record) ?? [];
+      if (twin !== undefined) this.#suspect(twin);
+    }
     if (address === undefined) return;
     for (const [port, { policy }] of ports.under(macKey(address))) {
       if (policy.mac === address || policy.extraMacs.includes(address)) this.#suspect(port);
@@ -249,7 +254,7 @@ export class Guardian {
   async #restorePort(port: string): Promise<Healing> {
     const { directory, withRtnetlink } = this.#reach;
     const find = (rtnetlink: Rtnetlink) =>
-      restorationOf({ rtnetlink, registry: readRegistry(directory) }, port);
+      restorationOf({ rtnetlink, registry: readRegistry(directory), config: this.#config, directory }, port);
     const start = performance.now();
     if ((await withRtnetlink(find)) === undefined) {
       this.#inVainMs += performance.now() - start;

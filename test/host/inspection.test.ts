@@ -9,13 +9,14 @@ import type { GuardPolicy } from '../../src/policy/guard-policy.ts';
 import { policyToJson } from '../../src/policy/serialize.ts';
 import { bridgeLayer, KEPT_OUT } from '../../src/port/bridge-layer.ts';
 import { Ports } from '../../src/port/ports.ts';
-import { EMPTY_REGISTRY, type Registry } from '../../src/port/registry.ts';
+import { EMPTY_REGISTRY, type PortRecord, type Registry } from '../../src/port/registry.ts';
 import { policy } from '../backends/host.ts';
 
 const BRIDGE: Link = {
   index: 1,
   name: 'xenbr0',
   up: true,
+  lowerUp: true,
   arp: true,
   group: 0,
   mtu: 1500,
@@ -24,7 +25,7 @@ const BRIDGE: Link = {
 };
 
 function port(index: number, name: string, attributes: Link['port'] = {}): Link {
-  const kernel = { index, name, up: true, mtu: 1500, address: 'fe:ff:ff:ff:ff:ff', master: 1 };
+  const kernel = { index, name, up: true, lowerUp: true, mtu: 1500, address: 'fe:ff:ff:ff:ff:ff', master: 1 };
   return { ...kernel, ...KEPT_OUT, port: attributes };
 }
 
@@ -216,6 +217,27 @@ test('a port is its device; where none is recorded, what has its name', (t) => {
   const renamed = port(2, 'stray', settings);
   t.deepEqual(problems(2, 'xtables', renamed), ['vif1.0: was renamed to stray, which has no rules']);
   t.deepEqual(problems(2, 'nftables', renamed), ['vif1.0: was renamed to stray']);
+});
+
+test('the tap that an HVM guest has unplugged is no port any more; one that goes with its vif is missed', (t) => {
+  const vif = registryWith(POLICY, 2);
+  const tap = { ...[...vif.ports].map(([, record]) => record)[0], kind: 'tap', index: 3 } as PortRecord;
+  const registry = { ...vif, ports: vif.ports.with([['vif1.0-emu', tap]]) };
+  const { settings } = bridgeLayer(POLICY, true);
+  const seen = (...links: Link[]) => {
+    const { ports, findings } = inspect(
+      state({ registry, links: [BRIDGE, ...links], bridgeNetfilter: false }),
+    );
+    return [ports.map(({ port, state }) => `${port} ${state}`), findings.map(({ subject }) => subject)];
+  };
+  const [itself, twin] = [port(2, 'vif1.0', settings), port(3, 'vif1.0-emu', settings)];
+  t.deepEqual(seen(itself, twin), [['vif1.0 guarded', 'vif1.0-emu guarded'], []]);
+  t.deepEqual(seen(itself), [['vif1.0 guarded'], []]);
+  t.deepEqual(seen(), [
+    ['vif1.0 drifted', 'vif1.0-emu drifted'],
+    ['vif1.0', 'vif1.0-emu'],
+  ]);
+  t.deepEqual(seen(twin), [['vif1.0 drifted', 'vif1.0-emu guarded'], ['vif1.0']]);
 });
 
 test('a bridge that filters VLANs no longer is found when a port is in one', (t) => {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { vifguard } from '../cli/vifguard.ts';
 import { fdb } from '../lab/effects.ts';
 import type { Guest } from '../lab/guest.ts';
 import { DOM0, GATEWAY } from '../lab/segment.ts';
@@ -37,6 +38,15 @@ test('an HVM guest: by the emulated device, then, once that is unplugged, by the
   await addresses(guest, 'eth0');
   t.deepEqual(await reached(guest), TARGETS);
   t.true(await tcp(guest, lab.gateway, GATEWAY.ip6));
+  const { exitCode, stdout } = await vifguard(lab, ['check']);
+  t.is(exitCode, 0, stdout);
+  t.regex(stdout, /^all well: 1 port on 1 bridge/);
+  t.regex(
+    (await vifguard(lab, ['host', 'up'])).stdout,
+    /^vif1\.0-emu: was unplugged; vif1\.0 has \S+ to itself$/,
+  );
+  t.is((await vifguard(lab, ['host', 'up'])).stdout, 'nothing to do: the host was set up');
+  t.deepEqual(await reached(guest), TARGETS);
   t.is((await guest.hotplug('remove').result).exitCode, 0);
   t.deepEqual(await reached(guest), TARGETS);
   t.deepEqual(await droppedFromGuests(lab), {});

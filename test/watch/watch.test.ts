@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { BACKENDS, type BackendName } from '../../src/backends/names.ts';
 import { guardedGuest, VIFGUARD, vifguard } from '../cli/vifguard.ts';
 import * as f from '../frames/index.ts';
+import { fdb } from '../lab/effects.ts';
 import type { Guest } from '../lab/guest.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { backendPath } from '../lab/libxl.ts';
@@ -190,6 +191,31 @@ test('it says nothing, and does nothing, while guests come and go', async (t) =>
   t.is(await watcher.end(), 0);
   t.is((await vifguard(lab, ['check'])).exitCode, 0);
 });
+
+for (const backend of BACKENDS) {
+  test(`${backend}: once an HVM guest has unplugged its tap, the vif has the MAC to itself`, async (t) => {
+    const lab = await startLab(t, { backend });
+    const guest = await guardedGuest(lab, { domid: 1, name: 'win', ip: '192.0.2.41', type: 'vif_ioemu' });
+    const watcher = await startWatcher(lab);
+    await watcher.quiet(500);
+    watcher.forget();
+    // Its driver takes the tap away, and comes up with the vif after that; a guest that ends has no such driver.
+    await guest.namespace.ip('link set eth0 down', 'link delete emu0');
+    await watcher.quiet(500);
+    t.deepEqual(watcher.lines, []);
+    await guest.namespace.ip('link set eth0 up');
+    await watcher.said(/^vif1\.0-emu: was unplugged; vif1\.0 has 00:16:3e:00:01:00 to itself$/);
+    const entries = (await fdb(lab.dom0.namespace)).filter(({ mac }) => mac === guest.mac);
+    t.deepEqual(
+      entries.map(({ ifname, state }) => [ifname, state]),
+      [['vif1.0', 'static']],
+    );
+    t.is((await vifguard(lab, ['check'])).exitCode, 0);
+    t.is((await guest.hotplug('remove').result).exitCode, 0);
+    await watcher.quiet(500);
+    t.is(watcher.lines.length, 1);
+  });
+}
 
 test('nftables: with a class in place, an event runs no tool, and is no reason to look at the rules', async (t) => {
   const { lab, watcher } = await startScene(t, 'nftables');
