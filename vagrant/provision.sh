@@ -17,7 +17,7 @@ guests=/var/lib/guests
 
 packages() {
   printf '%s\n' busybox-static cpio ebtables initramfs-tools iproute2 iptables iputils-ping kmod \
-    linux-image-amd64 nftables nodejs procps python3 util-linux xen-hypervisor-4.17-amd64 xen-hypervisor-common \
+    linux-image-amd64 nftables nodejs procps python3 qemu-system-xen util-linux xen-hypervisor-4.17-amd64 xen-hypervisor-common \
     xen-utils-4.17 xenstore-utils xz-utils
 }
 
@@ -30,13 +30,14 @@ extract_kernel() {
   tail -c "+$((start + 1))" "$kernel" | head -c "$(field 588 u4)" | xz -dc --single-stream
 }
 
-# A guest is busybox, netfront and a sender of raw frames.
+# A guest is busybox, its network driver and a sender of raw frames.
 pack_initrd() {
   root=$(mktemp -d)
   mkdir "$root/bin" "$root/dev" "$root/proc" "$root/sys"
   cp /bin/busybox "$2" "$root/bin"
   cp "$here/guest-init" "$root/init"
-  cp "/lib/modules/$1/kernel/drivers/net/xen-netfront.ko" "$root"
+  drivers=/lib/modules/$1/kernel/drivers/net
+  cp "$drivers/xen-netfront.ko" "$drivers/ethernet/intel/e1000/e1000.ko" "$root"
   (cd "$root" && find . | cpio --quiet -o -H newc)
   rm -r "$root"
 }

@@ -54,6 +54,13 @@ export const BRIDGE_MUTANTS: readonly Mutant[] = [
     titles: ['what a port has learned*'],
   },
   {
+    name: 'FDB: a vif whose tap has been unplugged has its MAC pinned',
+    file: 'src/host/restoration.ts',
+    edit: replacing(/await unpluggingOf\(host, .*(?=;)/, 'undefined'),
+    tests: ['watch/watch'],
+    titles: ['*unplugged its tap*'],
+  },
+  {
     name: 'FDB: what was pinned goes',
     file: FILE,
     edit: replacing(/^.*await unpin\(.*\n/m, ''),

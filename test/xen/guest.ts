@@ -14,6 +14,7 @@ export interface GuestOptions {
 /** Of this machine's time; xl has its own limits in dom0's. */
 const CREATE_SECONDS = 300;
 const READY_SECONDS = 300;
+const MIGRATE_SECONDS = 400;
 
 let commands = 0;
 
@@ -137,6 +138,14 @@ export class Guest {
   async detach(handle: number): Promise<void> {
     await this.dom0.run(`xl network-detach ${this.name} ${handle}`);
     await this.dom0.until(`[ ! -e /sys/class/net/vif$(xl domid ${this.name}).${handle} ]`);
+  }
+
+  /** Migrates it live to where it is. @throws XenTestError with what xl says when that fails */
+  async migrate(options = ''): Promise<void> {
+    // xenconsoled calls the log after the domain, and that is so called while it comes.
+    await this.dom0.run(`ln -sf ${this.#log} /var/log/xen/console/guest-${this.name}--incoming.log`);
+    const migrate = `xl migrate ${options} -s '' ${this.name} 'xl migrate-receive'`;
+    await this.dom0.run(migrate, { timeout: MIGRATE_SECONDS });
   }
 
   async destroy(): Promise<void> {

@@ -21,6 +21,17 @@ const LINUX = 'console=hvc0 quiet cryptomgr.notests root=/dev/vda rw init=/usr/l
 const LIFETIME_SECONDS = 3600;
 const BOOT_SECONDS = 300;
 
+/** Debian's Xen, or that with shadow paging. */
+export type Xen = 'xen' | 'xen-shadow';
+
+export interface Machine {
+  /** The directory that image/build has filled. */
+  readonly image: string;
+  readonly xen: Xen;
+  /** One of its own, made anew, for what passes between dom0 and us. */
+  readonly directory: string;
+}
+
 /** A Xen in QEMU, and its dom0. */
 export class Qemu {
   readonly dom0 = new Dom0((script, timeoutMs) => this.#run(script, timeoutMs));
@@ -30,21 +41,21 @@ export class Qemu {
   #port: Socket | undefined;
   #count = 0;
 
-  private constructor(image: string, directory: string) {
-    this.#directory = directory;
-    this.#process = startProcess(image, directory);
+  private constructor(machine: Machine) {
+    this.#directory = machine.directory;
+    this.#process = startProcess(machine);
   }
 
   /**
    * Boots what image/build has made, any number of times side by side.
    *
-   * @param directory of its own, made anew, for what passes between dom0 and us.
    * @throws XenTestError when dom0 does not come up.
    */
-  static async boot(image: string, directory: string): Promise<Qemu> {
+  static async boot(machine: Machine): Promise<Qemu> {
+    const { directory } = machine;
     await rm(directory, { recursive: true, force: true });
     await mkdir(join(directory, 'share'), { recursive: true });
-    const qemu = new Qemu(image, directory);
+    const qemu = new Qemu(machine);
     try {
       await qemu.#connect();
       return qemu;
@@ -109,11 +120,11 @@ export class Qemu {
   }
 }
 
-function startProcess(image: string, directory: string) {
+function startProcess({ image, xen, directory }: Machine) {
   const of = (name: string) => join(image, name);
   const at = (name: string) => join(directory, name);
   const devices = [
-    ['-kernel', of('xen'), '-append', XEN, '-initrd', `${of('vmlinux')} ${LINUX},${of('initrd')}`],
+    ['-kernel', of(xen), '-append', XEN, '-initrd', `${of('vmlinux')} ${LINUX},${of('initrd')}`],
     // The second is for a driver domain.
     ['-drive', `file=${of('disk')},if=virtio,format=raw,snapshot=on`],
     ['-drive', `file=${of('disk')},if=virtio,format=raw,snapshot=on`],

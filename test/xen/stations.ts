@@ -50,3 +50,13 @@ export async function expectGuarded(guest: Guest): Promise<void> {
   assert.equal(ipv6, '0', `${guest.name} reaches the gateway over IPv6`);
   assert.notEqual(other, '0', `${guest.name} cannot speak as another`);
 }
+
+/** Lets a guest be anybody, by its config. */
+export async function unlock({ dom0, config }: Guest): Promise<void> {
+  await dom0.run(`echo 'vifguard = [ "mode=unlocked" ]' >>${config}; vifguard reload`);
+}
+
+/** Undoes `unlock`. */
+export async function lock({ dom0, config }: Guest): Promise<void> {
+  await dom0.run(`sed -i '/^vifguard/d' ${config}; vifguard reload`);
+}

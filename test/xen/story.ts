@@ -9,5 +9,7 @@ export type Holds = (title: string, check: () => Promise<string | undefined>) =>
 export interface Story {
   /** For `ONLY=`. */
   readonly name: string;
+  /** What not every Xen can do: matches `virt_caps` of its `xl info`. */
+  readonly needs?: RegExp;
   run(dom0: Dom0, holds: Holds): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import * as f from '../../frames/index.ts';
 import { GATEWAY } from '../../lab/segment.ts';
 import type { Dom0 } from '../dom0.ts';
+import { arriving, FORGERIES } from '../forgery.ts';
 import { Guest } from '../guest.ts';
 import { expectNoPort } from '../residue.ts';
 import { become, configure, expectGuarded, STRANGER, speaksAsAnother, spec, WEB } from '../stations.ts';
@@ -22,37 +22,6 @@ async function startDriverDomain(dom0: Dom0): Promise<Guest> {
 }
 
 const there = (...fields: readonly string[]) => spec(WEB, 'backend=driver', ...fields);
-
-const arp = (op: number, senderIp: string) =>
-  f.arp({ op, senderMac: WEB.mac, senderIp, targetIp: GATEWAY.ip });
-
-/** What a hostile guest sends, in Ethernet. */
-const ATTACKS: Readonly<Record<string, f.Bytes>> = {
-  'from a MAC of its own making': f.ethernet({ src: STRANGER, dst: f.BROADCAST }, arp(f.ARP_REQUEST, WEB.ip)),
-  "an ARP reply for the gateway's address": f.ethernet(
-    { src: WEB.mac, dst: f.BROADCAST },
-    arp(f.ARP_REPLY, GATEWAY.ip),
-  ),
-};
-
-/** Has the guest send them, and tells which arrive at the gateway in the driver domain. */
-async function arriving(driver: Guest, guest: Guest): Promise<readonly string[]> {
-  await driver.run(
-    'rm -f /run/capture; (sleep 900 | ip netns exec gateway frames capture eth0 >/run/capture) & until grep -q ready /run/capture; do sleep 0.1; done',
-  );
-  // A lawful broadcast: where it has arrived, nothing more comes.
-  const fence = f.ethernet(
-    { src: WEB.mac, dst: f.BROADCAST, trailer: f.marker() },
-    arp(f.ARP_REQUEST, WEB.ip),
-  );
-  const frames = [...Object.values(ATTACKS), fence].map(f.toHex);
-  await guest.run(`printf '%s\\n' ${frames.join(' ')} | frames inject eth0`);
-  const capture = await driver.run(
-    `until grep -q ${f.toHex(fence)} /run/capture; do sleep 0.1; done; kill $(pidof frames); cat /run/capture`,
-  );
-  const arrived = Object.entries(ATTACKS).filter(([, frame]) => capture.includes(f.toHex(frame)));
-  return arrived.map(([name]) => name);
-}
 
 /** A domain that is not dom0 has the bridge, and runs `xl devd`. */
 export const DRIVER: Story = {
@@ -100,7 +69,7 @@ export const DRIVER: Story = {
       await attach('script=vif-bridge');
       await hotplugStatus('connected');
       await guest.run(`until [ -e /sys/class/net/eth0 ]; do sleep 1; done; ${quiet}; sleep 1`);
-      assert.deepEqual(await arriving(driver, guest), Object.keys(ATTACKS));
+      assert.deepEqual(await arriving(driver, guest), Object.keys(FORGERIES));
       await guest.run(`ip addr add ${WEB.ip}/24 dev eth0`);
       assert.ok(await speaksAsAnother(guest));
       await guest.detach(0);
