@@ -56,9 +56,9 @@ export const BRIDGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'FDB: a vif whose tap has been unplugged has its MAC pinned',
     file: 'src/host/restoration.ts',
-    edit: replacing(/await unpluggingOf\(host, .*(?=;)/, 'undefined'),
-    tests: ['watch/watch'],
-    titles: ['*unplugged its tap*'],
+    edit: replacing(/(?<=if \()record\.kind !== 'tap'(?= \|\| twin)/, 'true'),
+    tests: ['traffic/handover'],
+    titles: ['an HVM guest*'],
   },
   {
     name: 'FDB: what was pinned goes',
