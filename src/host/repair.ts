@@ -40,7 +40,7 @@ export async function repair(repair: Repair): Promise<Healing> {
     ...(await finishMove(repair)),
   ];
   const { done, refused } = await restorePorts(repair);
-  return { done: [...host, ...done, ...(await closeUnplugged(repair))], refused };
+  return { done: [...host, ...done], refused };
 }
 
 /** Of ports that an older version has attached, so that from now on it is the device that is told. */
@@ -99,48 +99,37 @@ export async function filterVlans({
 }
 
 /** What ports lack that are on their bridge. What stands in the way of one keeps no other from being put right. */
-async function restorePorts({ rtnetlink, state }: Repair): Promise<Healing> {
+async function restorePorts({ rtnetlink, directory, state }: Repair): Promise<Healing> {
   const { registry, links } = state;
-  const done: string[] = [];
-  const refused: string[] = [];
+  const healing = { done: [], refused: [] };
   for (const [port, record] of registry.ports) {
     const link = deviceAmong(links, port, record);
     const bridge = links.find(({ name }) => name === record.bridge);
     if (link === undefined || bridge === undefined || link.master !== bridge.index) continue;
-    const restorations = [
-      await renamingOf(rtnetlink, { port, record, link }),
-      layerRestoration(rtnetlink, { ...state, port, link, bridge }, layerOf(registry, record)),
-    ];
-    for (const restoration of restorations) {
-      if (restoration === undefined) continue;
-      const obstacle = await obstacleTo(restoration);
-      if (obstacle === undefined) done.push(restoration.text);
-      else refused.push(`${port}: cannot be put right: ${obstacle}`);
-    }
+    await apply(port, await renamingOf(rtnetlink, { port, record, link }), healing);
+    const attached = { ...state, port, link, bridge };
+    await apply(port, layerRestoration(rtnetlink, attached, layerOf(registry, record)), healing);
   }
-  return { done, refused };
+  // After that of the vifs, which have to be otherwise then.
+  const host = { rtnetlink, directory, registry, config: state };
+  for (const [port, record] of unpluggedTaps(registry, links)) {
+    await apply(port, await unpluggingOf(host, port, record), healing);
+  }
+  return healing;
 }
 
-async function closeUnplugged({ rtnetlink, directory, state }: Repair): Promise<string[]> {
-  const host = { rtnetlink, directory, registry: state.registry, config: state };
-  const done: string[] = [];
-  for (const port of unpluggedTaps(state.registry, state.links)) {
-    const record = state.registry.ports.get(port);
-    const unplugging = record && (await unpluggingOf(host, port, record));
-    if (unplugging === undefined) continue;
-    await unplugging.apply();
-    done.push(unplugging.text);
-  }
-  return done;
-}
-
-/** Applies a restoration, or says what stands in its way. */
-async function obstacleTo({ apply }: Restoration): Promise<string | undefined> {
+/** Applies a restoration, if there is one, and notes that it did, or what stands in its way. */
+async function apply(
+  port: string,
+  restoration: Restoration | undefined,
+  { done, refused }: { readonly done: string[]; readonly refused: string[] },
+): Promise<void> {
+  if (restoration === undefined) return;
   try {
-    await apply();
-    return undefined;
+    await restoration.apply();
+    done.push(restoration.text);
   } catch (error) {
     if (!(error instanceof VifguardError)) throw error;
-    return describeError(error);
+    refused.push(`${port}: cannot be put right: ${describeError(error)}`);
   }
 }

@@ -35,14 +35,14 @@ export async function isPresent(rtnetlink: Rtnetlink, { ports }: Registry, port:
  * The ports whose devices are gone without a word from xl while their vifs are there: a driver in an HVM guest unplugs
  * its emulated network cards, and QEMU takes the taps away (Xen's docs/misc/hvm-emulated-unplug.pandoc).
  */
-export function unpluggedTaps(registry: Registry, links: readonly Link[]): ReadonlySet<string> {
-  const isGone = ([port, record]: readonly [string, PortRecord]) =>
-    deviceAmong(links, port, record) === undefined;
-  const taps = [...registry.ports].filter((port) => port[1].kind === 'tap' && isGone(port));
-  return new Set(
-    taps.flatMap(([port, record]) => {
+export function unpluggedTaps(registry: Registry, links: readonly Link[]): ReadonlyMap<string, PortRecord> {
+  const isThere = ([port, record]: readonly [string, PortRecord]) =>
+    deviceAmong(links, port, record) !== undefined;
+  const gone = [...registry.ports].filter((port) => port[1].kind === 'tap' && !isThere(port));
+  return new Map(
+    gone.filter(([, record]) => {
       const vif = twinOf(registry, record);
-      return vif === undefined || isGone(vif) ? [] : [port];
+      return vif !== undefined && isThere(vif);
     }),
   );
 }

@@ -106,6 +106,7 @@ for (const backend of BACKENDS) {
     t.regex((await lab.exec('ip', ['link', 'show', 'vif1.0'])).stdout, /state DOWN/);
     await setDirectives(guest, 'mode=unlocked');
     t.is((await vifguard(lab, ['reload', 'web1'])).exitCode, 0);
+    await guest.linkUp();
     t.deepEqual(await passing(scene, SOURCES), SOURCES);
     await setDirectives(guest, '');
     t.is((await vifguard(lab, ['reload', 'vif1.0'])).exitCode, 0);

@@ -160,7 +160,7 @@ export class Guest implements Witness {
     const ports = [this.device, ...taps];
     await this.lab.dom0.namespace.ip(...ports.map((port) => `link set ${port} master ${this.vif.bridge} up`));
     await this.lab.store.write({ [`${backendPath(this.vif)}/hotplug-status`]: 'connected' });
-    await this.#linkUp(this.nic);
+    await this.linkUp();
   }
 
   /** Takes the guest's devices, processes and namespace away, without a script. */
@@ -242,7 +242,8 @@ export class Guest implements Witness {
     return `a frame of ${frame.length} octets from ${this.name} (${toHex(frame)})`;
   }
 
-  async #linkUp(nic: Nic, timeout?: number): Promise<void> {
+  /** Waits until frames can be sent: the kernel tells this end of the other's coming up a little later. */
+  async linkUp(nic: Nic = this.nic, timeout?: number): Promise<void> {
     const injector = await nic.injector();
     await poll(`a link on ${nic.name} of ${this.name}`, () => injector.isUp(), timeout);
   }
@@ -250,7 +251,7 @@ export class Guest implements Witness {
   /** A script may succeed and leave the port down: mode=disabled. */
   async #linkMayComeUp(nic: Nic): Promise<void> {
     try {
-      await this.#linkUp(nic, 1000);
+      await this.linkUp(nic, 1000);
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
     }
