@@ -40,6 +40,8 @@ export const STATUS_HELP = `State:
   drifted    something is not as it should be: "vifguard check" says what
   unguarded  a guest's port on a bridge that vifguard has no record of: set script=vif-guard
 
+An HVM guest has two ports until a driver in it unplugs the emulated one, then its vif alone.
+
 Drops are frames since the port's rules were written, by reason; "vifguard show VIF" explains each.
 The exit code is 0 whatever the state; that of "vifguard check" tells whether all is well.
 
@@ -136,7 +138,8 @@ Examples:
 export const WATCH_HELP = `Runs as vifguard.service, which the package enables and starts, a "vifguard host up" first. Puts right
 within a second what others change of the guards: rules (a flushed table), bridge flags, forwarding
 entries, a port's bridge or name, nf_call_ip6tables, and what xenstore has of its policies; a vif's new
-ip= or mac= in xenstore takes effect. Prints a line for each. What somebody undoes again and again is
+ip= or mac= in xenstore takes effect; once a driver in an HVM guest has unplugged its emulated port, the
+bridge holds the vif to its MAC again. Prints a line for each. What somebody undoes again and again is
 left alone for a while, up to 30 s. For changed configs there is "vifguard reload".
 
 While it runs, vif-guard hands it xl's events, which saves each the start of a program. When it ends, or

@@ -3,22 +3,27 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { Qemu, type Xen } from './qemu.ts';
+import type { Story } from './story.ts';
 import { runSuite, selected } from './suite.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../build/dom0', import.meta.url));
 const BUILD = fileURLToPath(new URL('image/build', import.meta.url));
 
-/** As many dom0s as there are CPUs that this can count on. */
-const SIDE_BY_SIDE: readonly Xen[] = ['xen', 'xen-shadow'];
+/** Side by side: as many dom0s as there are CPUs that this can count on. */
+const XENS: readonly Xen[] = ['xen', 'xen-shadow'];
+
+/** A single story takes the one that can do it. */
+function xensFor([story, ...more]: readonly Story[]): readonly Xen[] {
+  if (story === undefined || more.length > 0) return XENS;
+  return [story.needs === undefined ? 'xen' : 'xen-shadow'];
+}
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const [product = '', only = ''] = positionals;
 const stories = selected(only);
 const start = performance.now();
 await execa(BUILD, [DIRECTORY, product], { stdio: 'inherit' });
-const [one, ...more] = stories;
-const xens = more.length > 0 ? SIDE_BY_SIDE : ([one?.needs === undefined ? 'xen' : 'xen-shadow'] as const);
-const boots = xens.map((xen) =>
+const boots = xensFor(stories).map((xen) =>
   Qemu.boot({ image: DIRECTORY, xen, directory: join(DIRECTORY, `machine-${xen}`) }),
 );
 try {

@@ -56,13 +56,14 @@ export const HVM: Story = {
     });
 
     await holds('once a driver for Xen has unplugged the card, the vif has the MAC to itself', async () => {
-      const driven = await Guest.start(dom0, { name: 'hvm2', vifs, settings: hvm('') });
+      const named = [spec(WEB, 'model=e1000', 'vifname=win-eth0')];
+      const driven = await Guest.start(dom0, { name: 'hvm2', vifs: named, settings: hvm('') });
       await configure(driven, WEB);
       await expectGuarded(driven);
       assert.deepEqual(await ports(), ['vif guarded']);
       await dom0.run('vifguard check');
-      assert.match(await dom0.run('vifguard host up'), /^vif\d+\.0-emu: was unplugged/m);
-      assert.match(await dom0.run('bridge -d link show dev vif$(xl domid hvm2).0'), / locked on/);
+      assert.match(await dom0.run('vifguard host up'), /^win-eth0-emu: was unplugged; win-eth0 has /m);
+      assert.match(await dom0.run('bridge -d link show dev win-eth0'), / locked on/);
       await expectGuarded(driven);
       assert.deepEqual(await arriving(dom0, driven), []);
       await driven.destroy();
