@@ -87,11 +87,11 @@ test-deb: deps deb ## the package on a bare Debian 12 and 13: lintian, install, 
 	npx --no-install ava --timeout=30m test/deb/deb.test.ts
 
 test-xen: deps deb ## the package on a real Xen, emulated by QEMU, with guests that attack; ONLY=NAME,...: these stories
-	$(call apt,bison build-essential flex mmdebstrap qemu-system-x86)
+	$(call apt,bison build-essential flex mmdebstrap python3 qemu-system-x86)
 	npx --no-install tsx test/xen/test-xen.ts $(deb)/*.deb "$(ONLY)"
 
 box: build/vagrant/frames ## what "vagrant up" in vagrant/ needs: a box with a Debian on Xen, from apt alone, and Vagrant
-	$(call apt,bison build-essential fdisk flex mmdebstrap $(vagrant_packages))
+	$(call apt,bison build-essential fdisk flex mmdebstrap python3 $(vagrant_packages))
 	vagrant/box build/vagrant
 
 vagrant-test: deps deb box ## what "vagrant up" gives, then the stories of test-xen through "vagrant ssh"; ONLY=NAME,...: these
