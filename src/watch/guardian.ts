@@ -152,9 +152,9 @@ export class Guardian {
     if (name !== undefined && Object.hasOwn(bridges, name)) this.#suspectBridge(registry, name, index);
     for (const [port, record] of portsAt(registry, index)) {
       this.#suspect(port);
-      // A vif that comes up tells of its tap that it was unplugged.
-      const [twin] = twinOf(registry, record) ?? [];
-      if (twin !== undefined) this.#suspect(twin);
+      // A vif that comes up tells of its tap that it was unplugged. Forwarding entries, which name no link, do not.
+      const twin = name === undefined ? undefined : twinOf(registry, record);
+      if (twin !== undefined) this.#suspect(twin[0]);
     }
     if (address === undefined) return;
     for (const [port, { policy }] of ports.under(macKey(address))) {
