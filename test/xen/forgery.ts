@@ -44,7 +44,8 @@ async function endCapture(segment: Segment, frame: f.Bytes, times = 1): Promise<
   const captured = await segment.run(
     `until [ "$(grep -c ${f.toHex(frame)} ${CAPTURE})" -ge ${times} ]; do sleep 0.1; done; kill $(pidof frames); cat ${CAPTURE}`,
   );
-  return Object.keys(FORGERIES).filter((name) => captured.includes(f.toHex(FORGERIES[name] as f.Bytes)));
+  const arrived = Object.entries(FORGERIES).filter(([, frame]) => captured.includes(f.toHex(frame)));
+  return arrived.map(([name]) => name);
 }
 
 /** Has a guest that is WEB send the forgeries, and gives which of them arrive at the gateway. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Dom0 } from './dom0.ts';
+import type { Guest } from './guest.ts';
 
 /** What a port could leave behind where its bridge is, one thing a line: interfaces, FDB entries, rules, records. */
 const FIND = [
@@ -19,6 +20,13 @@ export async function expectNoPort(machine: { run(script: string): Promise<strin
 /** Nothing of any guest is left. */
 export async function expectNothingLeft(dom0: Dom0): Promise<void> {
   assert.equal(await dom0.run(`${FIND_DOMAINS}; ${FIND}`), '', 'left behind');
+}
+
+/** Nothing is left of a guest that is destroyed, nor, after "host down", of vifguard. */
+export async function expectCleanEnd(guest: Guest): Promise<void> {
+  await guest.destroy();
+  await guest.dom0.run('vifguard host down');
+  await expectNothingLeft(guest.dom0);
 }
 
 /** Ends every guest, whatever state a scenario left it in. */

@@ -51,12 +51,15 @@ export async function expectGuarded(guest: Guest): Promise<void> {
   assert.notEqual(other, '0', `${guest.name} cannot speak as another`);
 }
 
+/** The path of a guest's .cfg, and where that is. */
+type Configured = Pick<Guest, 'dom0' | 'config'>;
+
 /** Lets a guest be anybody, by its config. */
-export async function unlock({ dom0, config }: Guest): Promise<void> {
+export async function unlock({ dom0, config }: Configured): Promise<void> {
   await dom0.run(`echo 'vifguard = [ "mode=unlocked" ]' >>${config}; vifguard reload`);
 }
 
 /** Undoes `unlock`. */
-export async function lock({ dom0, config }: Guest): Promise<void> {
+export async function lock({ dom0, config }: Configured): Promise<void> {
   await dom0.run(`sed -i '/^vifguard/d' ${config}; vifguard reload`);
 }

@@ -83,7 +83,8 @@ export async function runSuite(dom0s: readonly Dom0[], stories: readonly Story[]
   const work = async (dom0: Dom0) => {
     const capabilities = await dom0.run("xl info | sed -n 's/^virt_caps *: //p'");
     const isAble = ({ needs }: Story) => needs === undefined || needs.test(capabilities);
-    for (let story = [...left].find(isAble); story !== undefined; story = [...left].find(isAble)) {
+    const next = () => [...left].find(isAble);
+    for (let story = next(); story !== undefined; story = next()) {
       left.delete(story);
       told.set(story, await tell(dom0, story));
     }

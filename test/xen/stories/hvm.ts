@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { arriving, FORGERIES } from '../forgery.ts';
-import { Guest } from '../guest.ts';
-import { expectNothingLeft } from '../residue.ts';
+import { Guest, KERNEL_OPTIONS } from '../guest.ts';
+import { expectCleanEnd } from '../residue.ts';
 import { configure, expectGuarded, lock, spec, unlock, WEB } from '../stations.ts';
 import type { Story } from '../story.ts';
 
@@ -17,7 +17,7 @@ export const HVM: Story = {
       'vga = "none"',
       'vnc = 0',
       // Where the kernel unpacks itself is chosen at random otherwise, and emulation takes minutes for some places.
-      `extra = "console=hvc0 quiet rdinit=/init cryptomgr.notests nokaslr ${options}"`,
+      `extra = "${KERNEL_OPTIONS} nokaslr ${options}"`,
     ];
     const vifs = [spec(WEB, 'model=e1000')];
     const ports = async () => {
@@ -49,9 +49,7 @@ export const HVM: Story = {
       await dom0.run('vifguard check');
       await expectGuarded(guest);
       assert.deepEqual(await arriving(dom0, guest), []);
-      await guest.destroy();
-      await dom0.run('vifguard host down');
-      await expectNothingLeft(dom0);
+      await expectCleanEnd(guest);
       return undefined;
     });
 
@@ -76,9 +74,7 @@ export const HVM: Story = {
       await configure(pvh, WEB);
       await expectGuarded(pvh);
       assert.deepEqual(await arriving(dom0, pvh), []);
-      await pvh.destroy();
-      await dom0.run('vifguard host down');
-      await expectNothingLeft(dom0);
+      await expectCleanEnd(pvh);
       return undefined;
     });
   },

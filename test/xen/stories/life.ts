@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { GATEWAY } from '../../lab/segment.ts';
 import { Guest } from '../guest.ts';
-import { expectNothingLeft } from '../residue.ts';
+import { expectCleanEnd } from '../residue.ts';
 import {
   become,
   configure,
@@ -104,9 +104,7 @@ export const LIFE: Story = {
           timeout: RESTORE_SECONDS,
         });
         await expectGuarded(guest);
-        await guest.destroy();
-        await dom0.run('vifguard host down');
-        await expectNothingLeft(dom0);
+        await expectCleanEnd(guest);
         return undefined;
       },
     );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { FORGERIES, Pour } from '../forgery.ts';
 import { Guest } from '../guest.ts';
-import { expectNothingLeft } from '../residue.ts';
+import { expectCleanEnd } from '../residue.ts';
 import { configure, expectGuarded, lock, spec, unlock, WEB } from '../stations.ts';
 import type { Story } from '../story.ts';
 
@@ -57,8 +57,6 @@ export const MIGRATION: Story = {
       return undefined;
     });
 
-    await guest.destroy();
-    await dom0.run('vifguard host down');
-    await expectNothingLeft(dom0);
+    await expectCleanEnd(guest);
   },
 };

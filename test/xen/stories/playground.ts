@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { GATEWAY } from '../../lab/segment.ts';
 import type { Dom0 } from '../dom0.ts';
 import { destroyAll } from '../residue.ts';
-import { FOREIGN, station } from '../stations.ts';
+import { FOREIGN, lock, station, unlock } from '../stations.ts';
 import type { Story } from '../story.ts';
 
 const CONFIG = '/etc/xen/web1.cfg';
@@ -56,9 +56,9 @@ const tell: Story['run'] = async (dom0, holds) => {
     'as another it does so once its config unlocks it, and no more once that is undone',
     async () => {
       assert.ok(await succeeds(dom0, 'web1', `ip addr add ${FOREIGN}/24 dev eth0`));
-      await dom0.run(`echo 'vifguard = [ "mode=unlocked" ]' >>${CONFIG}; vifguard reload`);
+      await unlock({ dom0, config: CONFIG });
       assert.ok(await succeeds(dom0, 'web1', asAnother), 'unlocked');
-      await dom0.run(`sed -i '/^vifguard/d' ${CONFIG}; vifguard reload`);
+      await lock({ dom0, config: CONFIG });
       assert.ok(!(await succeeds(dom0, 'web1', asAnother)), 'locked');
       const drops = /\d+ (arp|ipv4)-spoof/.exec(await dom0.run('vifguard status'))?.[0];
       assert.ok(drops, 'drops are counted');
