@@ -11,7 +11,7 @@ const ROOTS = { from: ['vg-in', 'vg-nd', 'vg-dom0', 'vg-unf'], to: ['vg-out'] } 
 
 const PROGRAM = ['ebtables-save -c', 'ip6tables-save -c -t raw'].join('; ');
 
-const RULE = /^\[(\d+):\d+\] -A (vg-[a-z0-9]+)(\S*) .*-[jg] vg-x:(\S+)$/;
+const RULE = /^\[(\d+):\d+\] -A (vg-[a-z0-9]+)(\S*) .*-[jg] vg-drop:(\S+)$/;
 
 /** What the guards have dropped in a direction, of all ports together. */
 export async function readDrops(lab: Lab, direction: Direction): Promise<Drops> {

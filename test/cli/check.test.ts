@@ -37,8 +37,8 @@ const SOURCES =
 const OF_BACKEND: Readonly<Record<BackendName, Readonly<Record<string, Change>>>> = {
   xtables: {
     'a rule of a port deleted': {
-      command: 'ebtables -t nat -D vg-in:vif1.0 -j vg-x:ethertype',
-      says: [/^ebtables nat vg-in:vif1\.0: missing: -A vg-in:vif1\.0 -j vg-x:ethertype$/],
+      command: 'ebtables -t nat -D vg-in:vif1.0 -j vg-drop:ethertype',
+      says: [/^ebtables nat vg-in:vif1\.0: missing: -A vg-in:vif1\.0 -j vg-drop:ethertype$/],
     },
     'a port left out of the tree': {
       command: 'ebtables -t nat -D vg-in:vif+ -i vif1.0 -j vg-in:vif1.0',
@@ -188,7 +188,7 @@ for (const backend of BACKENDS) {
 
 /** What weakens vif1.0 alone. */
 const OF_ONE_PORT: Readonly<Record<BackendName, readonly string[]>> = {
-  xtables: ['ebtables -t nat -D vg-in:vif1.0 -j vg-x:ethertype'],
+  xtables: ['ebtables -t nat -D vg-in:vif1.0 -j vg-drop:ethertype'],
   nftables: [
     'nft delete element bridge vifguard isolated { vif1.0 }',
     'nft flush chain bridge vifguard $(nft list map bridge vifguard from-guest | grep -o "vif1.0[^,]*class-[0-9a-f]*/from" | sed "s/.* //")',

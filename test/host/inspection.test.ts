@@ -264,7 +264,7 @@ test('without br_netfilter that is what is said, and not every rule', (t) => {
   t.deepEqual([finding?.subject, more.length], ['br_netfilter', 0]);
 });
 
-const LEFT_RULES = ['chain vg-in', 'chain vg-x:disabled'].map(
+const LEFT_RULES = ['chain vg-in', 'chain vg-drop:disabled'].map(
   (what) => ({ where: 'ebtables nat', kind: 'unexpected', what }) as const,
 );
 
@@ -289,7 +289,7 @@ test('rules that are left when nothing is guarded go by host down', (t) => {
       problem: 'unexpected: chain vg-in (and 1 more)',
       remedy: 'run "vifguard host down"',
       ports: [],
-      details: ['chain vg-in', 'chain vg-x:disabled'],
+      details: ['chain vg-in', 'chain vg-drop:disabled'],
     },
   ]);
 });

@@ -46,9 +46,12 @@ export function portChain(root: string, port: string, stage?: string): string {
   return `${root}:${port}${stage === undefined ? '' : `/${stage}`}`;
 }
 
-/** The chain that all drops for one reason go through: it names the reason in every listing. */
+/**
+ * The chain that all drops for one reason go through: it names the reason in every listing. ebtables-nft-restore
+ * looks for the chains of each rule in an ordered list (cache_chain_list_insert() in nft-cache.c): these come early.
+ */
 export function reasonChain(reason: Reason): string {
-  return `vg-x:${reason}`;
+  return `vg-drop:${reason}`;
 }
 
 /** One value for each table. */

@@ -49,19 +49,19 @@ export interface Dispatch {
   /** The option that matches a port by name: `-i`, `-o`, `-m physdev --physdev-in`. */
   readonly option: string;
   readonly tree: readonly Node[];
-  /** The chain that a port's frames go to. */
-  readonly leaf: (port: string) => string;
+  /** The rules for a port's frames, which `match` tells by the name. */
+  readonly rules: (port: string, match: string) => readonly string[];
 }
 
 /** The tree as chains. */
-export function dispatchChains({ root, option, tree, leaf }: Dispatch): Chains {
+export function dispatchChains({ root, option, tree, rules }: Dispatch): Chains {
   const node = (prefix: string) => (prefix === '' ? root : `${root}:${prefix}+`);
   return new Map(
     tree.map(({ prefix, branches, ports }) => [
       node(prefix),
       [
         ...branches.map((branch) => `${option} ${branch}+ -j ${node(branch)}`),
-        ...ports.map((port) => `${option} ${port} -j ${leaf(port)}`),
+        ...ports.flatMap((port) => rules(port, `${option} ${port}`)),
       ],
     ]),
   );

@@ -1,8 +1,9 @@
 import type { GuardedHost } from '../backend.ts';
 import { GUEST_GROUP } from '../guest-group.ts';
-import { type Chains, mergeTables, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
-import { dispatchChains, nameTree } from './dispatch.ts';
-import { reasonChains } from './log-chains.ts';
+import { acceptChains } from './accept-chains.ts';
+import { type Chains, mergeTables, portChain, ROOT, type Tables } from './chains.ts';
+import { type Dispatch, dispatchChains, nameTree } from './dispatch.ts';
+import { ebtablesDrop, ip6tablesDrop, reasonChains } from './drops.ts';
 import { addMarks, bits, hex, MARK, marked, OURS, PENDING, without } from './marks.ts';
 import { PACKET_END, PACKET_END_CHAINS } from './packet-end.ts';
 import { JUDGED, MARKED_DROPS, portChains } from './port-chains.ts';
@@ -46,10 +47,12 @@ function trees(host: GuardedHost, touching?: string): Partial<Tables> {
   const ports = [...host.ports.keys()];
   const listed = touching === undefined ? undefined : new Set(host.restricted());
   const restricted = ports.filter((port) => listed?.has(port) ?? host.ports.get(port)?.restricted);
-  const own = (root: string) => (port: string) => portChain(root, port);
+  const chainOf =
+    (root: string, stage?: string): Dispatch['rules'] =>
+    (port, match) => [`${match} -j ${portChain(root, port, stage)}`];
   const all = nameTree(ports, touching);
-  const chains = (root: string, option: string, leaf = own(root), tree = all): Chains =>
-    dispatchChains({ root, option, tree, leaf });
+  const chains = (root: string, option: string, rules = chainOf(root), tree = all): Chains =>
+    dispatchChains({ root, option, tree, rules });
   return {
     'ebtables nat': new Map([
       ...withEnds(chains(ROOT.fromGuest, '-i'), ROOT.fromGuest, {
@@ -59,12 +62,12 @@ function trees(host: GuardedHost, touching?: string): Partial<Tables> {
           ...[...host.untrustedPorts, 'vif+'].map((port) => `-i ${port} ${addMarks(MARK.peer, 'CONTINUE')}`),
         ],
       }),
-      ...chains(ROOT.marked, '-i', (port) => portChain(ROOT.fromGuest, port, MARKED_DROPS)),
+      ...chains(ROOT.marked, '-i', chainOf(ROOT.fromGuest, MARKED_DROPS)),
       ...chains(ROOT.toGuest, '-o'),
     ]),
     'ebtables filter': new Map([
-      ...chains(ROOT.unfiltered, '-i', () => reasonChain('unfiltered')),
-      ...chains(ROOT.toDom0, '-i', own(ROOT.toDom0), nameTree(restricted, touching)),
+      ...chains(ROOT.unfiltered, '-i', (_, match) => ebtablesDrop('unfiltered', match)),
+      ...chains(ROOT.toDom0, '-i', chainOf(ROOT.toDom0), nameTree(restricted, touching)),
     ]),
     'ip6tables raw': chains(ROOT.neighborDiscovery, '-m physdev --physdev-in'),
   };
@@ -82,7 +85,7 @@ function staticChains(): Partial<Tables> {
   const unmarked = `--mark ! ${hex(MARK.accepted)}/${hex(bits(MARK.accepted, PENDING))} -j ${ROOT.unfiltered}`;
   const clear = `-j mark --mark-and ${hex(without(OURS))} --mark-target CONTINUE`;
   return {
-    'ebtables nat': sharedChains(),
+    'ebtables nat': new Map([...acceptChains(), ...sharedChains()]),
     'ebtables filter': new Map<string, readonly string[]>([
       ['vg-forward', [unmarked]],
       // dom0 may route the frame to another bridge, where our marks would be taken for that port's.
@@ -107,7 +110,7 @@ function bridgeChains({ bridges }: GuardedHost): Partial<Tables> {
           OFF_BRIDGE,
           `-m mark --mark ${hex(MARK.upperLayer)}/${hex(MARK.upperLayer)} -j ${PACKET_END}`,
           `${pending} -j ${ROOT.neighborDiscovery}`,
-          `${pending} -j ${reasonChain('unfiltered')}`,
+          ...ip6tablesDrop('unfiltered', pending),
           // dom0's NAT must not rewrite what is only bridged.
           ...names.map((bridge) => `-i ${bridge} ${forwarded} -j CT --notrack`),
         ],

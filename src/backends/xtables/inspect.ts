@@ -39,7 +39,7 @@ function chainDrift(table: TableName, actual: SavedTables, expected: SavedTables
 }
 
 /** The comparisons of a tree's node with names. */
-const COMPARISON = / (?:-[io]|--physdev-in) \S+ -j vg-/;
+const COMPARISON = / (?:-[io]|--physdev-in) \S+ (?:-j vg-|--limit )/;
 
 /** A node lists ports in the order in which they were added, which is not recorded and does not matter. */
 function sortPorts(rules: readonly string[]): readonly string[] {
@@ -99,7 +99,7 @@ export async function readDrops(): Promise<ReadonlyMap<string, Drops>> {
   return drops;
 }
 
-const DROP = /^\[(\d+):\d+\] -A (vg-\S+) (.*)-[jg] vg-x:(\S+)$/;
+const DROP = /^\[(\d+):\d+\] -A (vg-\S+) (.*)-[jg] vg-drop:(\S+)$/;
 
 function readDrop(line: string): { port: string; reason: Reason; packets: number } | undefined {
   const [, packets, chain = '', match = '', reason = ''] = DROP.exec(line) ?? [];

@@ -3,7 +3,9 @@ import { grantsOf } from '../../rules/from-guest/network-roles.ts';
 import { type Guard, guardOf } from '../../rules/guard.ts';
 import type { Match, Rule, RuleSet, Stage } from '../../rules/rule.ts';
 import { restrictsDom0 } from '../../rules/to-dom0.ts';
-import { type Chains, portChain, ROOT, reasonChain, type Tables } from './chains.ts';
+import { acceptTarget } from './accept-chains.ts';
+import { type Chains, portChain, ROOT, type Tables } from './chains.ts';
+import { ebtablesDrop, ip6tablesDrop } from './drops.ts';
 import { ebtablesMatch, ebtablesUnless, isBeyondEbtables } from './ebtables-match.ts';
 import { ip6tablesMatch } from './ip6tables-match.ts';
 import { addMarks, bits, GRANT, hex, MARK, marked, provenanceMarks } from './marks.ts';
@@ -19,7 +21,7 @@ const SHORT: Record<string, string> = {
 };
 
 type Family = 'arp' | 'ipv4' | 'ipv6';
-/** The most frequent family first. */
+/** The most frequent family first. The last has no chain of its own: no other frame comes to its rules. */
 const FAMILIES: readonly (readonly [Family, string])[] = [
   ['ipv4', '4'],
   ['ipv6', '6'],
@@ -36,18 +38,16 @@ export function portChains(port: string, policy: GuardPolicy): Partial<Tables> {
 }
 
 function modeChains(port: string, guard: Exclude<Guard, { mode: 'locked' }>): Partial<Tables> {
-  const closed = [`-j ${reasonChain('disabled')}`];
+  const closed = ebtablesDrop('disabled');
   const open = guard.mode === 'unlocked';
-  const inward = open
-    ? [addMarks(bits(MARK.accepted, provenanceMarks(guard.provenance, false)), 'ACCEPT')]
-    : closed;
+  const inward = open ? [acceptTarget(provenanceMarks(guard.provenance, false))] : closed;
   return {
     'ebtables nat': new Map([
       [portChain(ROOT.fromGuest, port), inward],
       [portChain(ROOT.fromGuest, port, MARKED_DROPS), closed],
       [portChain(ROOT.toGuest, port), open ? ['-j ACCEPT'] : closed],
     ]),
-    'ip6tables raw': new Map([[portChain(ROOT.neighborDiscovery, port), closed]]),
+    'ip6tables raw': new Map([[portChain(ROOT.neighborDiscovery, port), ip6tablesDrop('disabled')]]),
   };
 }
 
@@ -60,8 +60,7 @@ function lockedChains(port: string, policy: GuardPolicy, rules: RuleSet): Partia
     port,
     shortCuts: rules.shortCuts.fromGuest,
     stages: rules.fromGuest,
-    accept: (family) =>
-      addMarks(bits(MARK.accepted, marks, family === 'ipv6' ? MARK.upperLayer : 0), 'ACCEPT'),
+    accept: (family) => acceptTarget(bits(marks, family === 'ipv6' ? MARK.upperLayer : 0)),
     goOn: addMarks(bits(MARK.judged, marks, ...grants), 'RETURN'),
   });
   const toGuest = direction({
@@ -97,29 +96,20 @@ function direction(way: Direction): Chains {
   const { root, port, shortCuts, stages, accept, goOn } = way;
   const cuts = shortCuts.map((match) => `${ebtablesMatch(match)} ${accept(familyOf(match))}`);
   const link = stages.link.map((stage) => renderOwn(way, stage));
-  const families = FAMILIES.map(([family, short]) => {
-    const parts = familyParts(way, family, short);
-    const chain = portChain(root, port, short);
-    return {
-      chain,
-      call: `${ebtablesMatch({ etherType: family })} -j ${chain}`,
-      rules: parts.flatMap(({ rules }) => rules),
-      chains: parts.flatMap(({ chains }) => [...chains]),
-    };
-  });
+  const families = FAMILIES.map(([family, short]) => renderFamily(way, family, short));
   return new Map([
     [
       portChain(root, port),
       [
         ...cuts,
         ...link.flatMap(({ rules }) => rules),
-        ...families.map(({ call }) => call),
+        ...families.flatMap(({ rules }) => rules),
         ...(goOn === undefined ? [] : [`${marked(MARK.judged)} -j RETURN`]),
-        `-j ${reasonChain('ethertype')}`,
+        ...ebtablesDrop('ethertype'),
       ],
     ],
     ...link.flatMap(({ chains }) => [...chains]),
-    ...families.flatMap(({ chain, rules, chains }) => [[chain, rules] as const, ...chains]),
+    ...families.flatMap(({ chains }) => [...chains]),
   ]);
 }
 
@@ -131,13 +121,19 @@ function familyOf({ etherType }: Match): Family | undefined {
 export const MARKED_DROPS = 'x';
 
 /** The port's own stages of one family; the shared ones all come behind them. */
-function familyParts(way: Direction, family: Family, short: string): readonly Rendered[] {
+function renderFamily(way: Direction, family: Family, short: string): Rendered {
   const stages = way.stages[family].map(withoutNeedless);
   const own = stages.filter((stage) => !stage.shared && !isDeferred(stage));
   const end = own.length < stages.length ? way.goOn : way.accept(family);
-  return own.map((stage, index) =>
+  const parts = own.map((stage, index) =>
     renderOwn(way, stage, { family, short, pass: index === own.length - 1 ? end : undefined }),
   );
+  const rules = parts.flatMap((part) => part.rules);
+  const chains = parts.flatMap((part) => [...part.chains]);
+  if (family === FAMILIES.at(-1)?.[0]) return { rules, chains: new Map(chains) };
+  const chain = portChain(way.root, way.port, short);
+  const call = `${ebtablesMatch({ etherType: family })} -j ${chain}`;
+  return { rules: [call], chains: new Map([[chain, rules], ...chains]) };
 }
 
 interface OwnPlace {
@@ -153,6 +149,7 @@ function renderOwn(way: Direction, stage: Stage, { family, short, pass }: OwnPla
   const name = [...(short === undefined ? [] : [short]), SHORT[stage.name]].join('.');
   return renderStage(stage, portChain(way.root, way.port, name), {
     match,
+    drop: ebtablesDrop,
     unless: ebtablesUnless,
     accept: way.accept(family),
     pass,
@@ -178,13 +175,17 @@ function isDeferred(stage: Stage): boolean {
 /** Accepted frames return, for the mark to be cleared before dom0 sees them. */
 function dom0Chain(port: string, { toDom0 }: RuleSet): Chains {
   const chain = portChain(ROOT.toDom0, port);
-  const dialect = { match: (match: Match) => ebtablesMatch(match), accept: '-j RETURN' };
+  const dialect = {
+    match: (match: Match) => ebtablesMatch(match),
+    drop: ebtablesDrop,
+    accept: '-j RETURN',
+  };
   return new Map([[chain, renderStage(toDom0, chain, dialect).rules]]);
 }
 
 function neighborDiscoveryChains(port: string, { fromGuest }: RuleSet): Chains {
   const root = portChain(ROOT.neighborDiscovery, port);
-  const dialect = { match: ip6tablesMatch, accept: `-g ${JUDGED}` };
+  const dialect = { match: ip6tablesMatch, drop: ip6tablesDrop, accept: `-g ${JUDGED}` };
   const [fragments, ...nd] = fromGuest.ipv6
     .filter(isDeferred)
     .map((stage) => renderStage(stage, portChain(ROOT.neighborDiscovery, port, SHORT[stage.name]), dialect));
@@ -193,7 +194,10 @@ function neighborDiscoveryChains(port: string, { fromGuest }: RuleSet): Chains {
     [
       root,
       [
-        `-m mark --mark ${hex(MARK.upperLayer)}/${hex(MARK.upperLayer)} -j ${reasonChain('ipv6-header-chain')}`,
+        ...ip6tablesDrop(
+          'ipv6-header-chain',
+          `-m mark --mark ${hex(MARK.upperLayer)}/${hex(MARK.upperLayer)}`,
+        ),
         ...(fragments?.rules ?? []),
         `${isNd} -g ${JUDGED}`,
         ...nd.flatMap(({ rules }) => rules),

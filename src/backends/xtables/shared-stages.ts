@@ -9,7 +9,8 @@ import { upperLayer } from '../../rules/from-guest/upper-layer.ts';
 import { PROTOCOL } from '../../rules/protocols.ts';
 import type { Reason } from '../../rules/reason.ts';
 import { type Match, pass, type Rule, type Verdict } from '../../rules/rule.ts';
-import { type Chains, ROOT, reasonChain } from './chains.ts';
+import { type Chains, ROOT } from './chains.ts';
+import { ebtablesDrop } from './drops.ts';
 import { ebtablesMatch, isBeyondEbtables } from './ebtables-match.ts';
 import { addMarks, bits, GRANT, hex, MARK, VERDICT, verdictMark } from './marks.ts';
 
@@ -34,7 +35,7 @@ export function sharedChains(): Chains {
         `${ebtablesMatch({ etherType: 'ipv4' })} -j vg-s:4`,
         `${ebtablesMatch({ etherType: 'ipv6' })} -j vg-s:6`,
         `-j ${ROOT.marked}`,
-        `-j ${reasonChain('unfiltered')}`,
+        ...ebtablesDrop('unfiltered'),
       ],
     ],
     ['vg-s:4', [...restrictions(RESTRICTIONS_IPV4, 'ipv4', ACCEPT_IPV4), ACCEPT_IPV4]],
@@ -54,15 +55,15 @@ export function sharedChains(): Chains {
   ]);
 }
 
-/** The rules of a port's own chain for frames that the shared stages have marked: one for each reason, which counts. */
+/** The rules of a port's own chain for frames that the shared stages have marked. */
 export function markedDrops(): readonly string[] {
   const rules = [...RESTRICTIONS_IPV4, ...RESTRICTIONS_IPV6].map(({ rule }) => rule);
   const verdicts = [...rules, ...unspecifiedIpv6.rules, ...upperLayer.rules].map(({ verdict }) => verdict);
   const reasons = [...verdicts, upperLayer.otherwise].flatMap((verdict) =>
     typeof verdict === 'string' ? [] : [verdict.drop],
   );
-  return [...new Set<Reason>(reasons)].map(
-    (reason) => `--mark ${hex(verdictMark(reason))}/${hex(VERDICT)} -j ${reasonChain(reason)}`,
+  return [...new Set<Reason>(reasons)].flatMap((reason) =>
+    ebtablesDrop(reason, `--mark ${hex(verdictMark(reason))}/${hex(VERDICT)}`),
   );
 }
 

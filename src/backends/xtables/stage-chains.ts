@@ -1,9 +1,10 @@
 import type { Match, Stage, Verdict } from '../../rules/rule.ts';
-import { reasonChain } from './chains.ts';
+import type { Drop } from './drops.ts';
 
 /** How one table expresses matches and verdicts. */
 export interface Dialect {
   readonly match: (match: Match) => string;
+  readonly drop: Drop;
   /** The frames that do not match, if the tool can say that of every frame, a malformed one too. */
   readonly unless?: (match: Match) => string | undefined;
   /** The target that accepts for good. */
@@ -23,34 +24,31 @@ export interface Rendered {
  * its own to return from.
  */
 export function renderStage(stage: Stage, chain: string, dialect: Dialect): Rendered {
-  const unless = unlessRule(stage, dialect);
-  if (unless !== undefined) return { rules: [unless], chains: new Map() };
+  const unless = unlessRules(stage, dialect);
+  if (unless !== undefined) return { rules: unless, chains: new Map() };
   const rules = [
-    ...stage.rules.map(({ match, verdict }) => line(dialect.match(match), verdict, dialect)),
+    ...stage.rules.flatMap(({ match, verdict }) => lines(dialect.match(match), verdict, dialect)),
     ...otherwise(stage, dialect),
   ];
   const apart = dialect.pass === undefined && stage.rules.some(({ verdict }) => verdict === 'pass');
   return apart ? { rules: [`-j ${chain}`], chains: new Map([[chain, rules]]) } : { rules, chains: new Map() };
 }
 
-/** A stage that lets a single match pass, as one rule about all other frames. */
-function unlessRule({ rules, otherwise }: Stage, dialect: Dialect): string | undefined {
+/** A stage that lets a single match pass, as rules about all other frames. */
+function unlessRules({ rules, otherwise }: Stage, dialect: Dialect): readonly string[] | undefined {
   const [only, ...others] = rules;
   if (only?.verdict !== 'pass' || others.length > 0 || dialect.pass !== undefined) return undefined;
   const unless = dialect.unless?.(only.match);
-  return unless === undefined ? undefined : line(unless, otherwise, dialect);
+  return unless === undefined ? undefined : lines(unless, otherwise, dialect);
 }
 
 function otherwise(stage: Stage, dialect: Dialect): readonly string[] {
-  if (stage.otherwise !== 'pass') return [line(dialect.match({}), stage.otherwise, dialect)];
-  return dialect.pass === undefined ? [] : [dialect.pass];
+  if (stage.otherwise === 'pass' && dialect.pass === undefined) return [];
+  return lines(dialect.match({}), stage.otherwise, dialect);
 }
 
-function line(match: string, verdict: Verdict, dialect: Dialect): string {
-  return match === '' ? target(verdict, dialect) : `${match} ${target(verdict, dialect)}`;
-}
-
-function target(verdict: Verdict, { accept, pass = '-j RETURN' }: Dialect): string {
-  if (verdict === 'accept') return accept;
-  return verdict === 'pass' ? pass : `-j ${reasonChain(verdict.drop)}`;
+function lines(match: string, verdict: Verdict, dialect: Dialect): readonly string[] {
+  const { accept, drop, pass = '-j RETURN' } = dialect;
+  if (typeof verdict !== 'string') return drop(verdict.drop, match);
+  return [`${match} ${verdict === 'accept' ? accept : pass}`.trimStart()];
 }

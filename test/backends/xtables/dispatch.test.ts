@@ -8,7 +8,7 @@ const tree = (ports: readonly string[], touching?: string) =>
     root: 'vg-in',
     option: '-i',
     tree: nameTree(ports, touching),
-    leaf: (port) => `leaf:${port}`,
+    rules: (port, match) => [`${match} -j leaf:${port}`],
   });
 
 /** The leaf that a frame gets to as ebtables would take it there, and after how many comparisons. */
