@@ -10,8 +10,8 @@ export type DropWay = 'from' | 'to';
 export const DROP_LOG_GROUP = 0x5647;
 
 /**
- * How many frames of one kind the kernel logs, so that a flood costs dom0 little more than the drops. The backend
- * decides what a kind is: with nftables a port and a reason, with xtables a reason.
+ * How many frames the kernel logs of each port and reason, so that a flood costs dom0 little more than the drops,
+ * and hides no others. With xtables each rule that drops has a limit of its own.
  */
 export const DROP_LOG_LIMIT = { perSecond: 5, burst: 10 } as const;
 

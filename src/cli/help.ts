@@ -166,10 +166,9 @@ the port and its guest, the reason, and what is wrong; where the guest claims an
 whose that is: another guest's, dom0's, or a router's that dom0 knows. Nothing has to be switched on, and
 "vifguard watch" may run or not. A domain's name means all its ports, those of its next start, too.
 
-Of a flood it shows enough to tell that there is one. The kernel passes on 5 frames a second, or 10 at
-once: with nftables, of each port and reason, so that no guest hides another one's drops; with xtables, of
-each reason, so that a guest that floods can hide what others do of the same kind. Of those, the monitor
-shows 3 of each port and reason in 5 s, then how many more it got.
+Of a flood it shows enough to tell that there is one, and none hides another guest's drops, or drops for
+another reason. The kernel passes on 5 frames a second, or 10 at once, of each port and reason (with xtables,
+of each rule that drops). Of those, the monitor shows 3 in 5 s, then how many more it got.
 "vifguard status" counts all.
 
 The kernel logs by NFLOG, group ${DROP_LOG_GROUP} of the network namespace, to one listener at a time: a

@@ -103,19 +103,32 @@ const inHostChains = (prefix: string, mutants: Readonly<Record<string, HostMutan
 /** What keeps a flood from hiding other drops. */
 const LOGGING: readonly Mutant[] = [
   {
-    name: 'xtables: the limit of what is logged for a reason',
-    file: 'src/backends/xtables/log-chains.ts',
-    edit: replacing(/-j DROP \$\{LIMIT\}/, '-j DROP'),
+    name: 'ebtables: the limit of what each rule logs',
+    file: 'src/backends/xtables/drops.ts',
+    edit: replacing(/\$\{LIMIT\} (?=\$\{logOptions\(reason\)\} -j CONTINUE)/, ''),
     tests: ['monitor/monitor'],
-    titles: ['xtables: a flood is not shown *'],
+    titles: ['xtables: a guest that floods *'],
+  },
+  {
+    name: 'ip6tables: the limit of what each rule logs',
+    file: 'src/backends/xtables/drops.ts',
+    edit: replacing(/-m limit \$\{LIMIT\} /, ''),
+    tests: ['monitor/monitor'],
+    titles: ['xtables: a guest that floods *'],
+  },
+  {
+    name: 'ebtables: a log of its own for each rule',
+    file: 'src/backends/xtables/drops.ts',
+    edit: replacing(/\$\{match\} \$\{LIMIT\} .* -j CONTINUE`\.trimStart\(\)/, "'-j CONTINUE'"),
+    tests: ['monitor/monitor'],
+    titles: ['xtables: each attack *'],
   },
   {
     name: 'nftables: a limit of its own for each port, of what is logged',
     file: 'src/backends/nftables/base-chains.ts',
     edit: replacing(/counter \$\{LOG_LIMIT\} \} \$\{log\}/, `counter } \${LOG_LIMIT} \${log}`),
     tests: ['monitor/monitor'],
-    titles: ['a guest that floods *'],
-    backend: 'nftables',
+    titles: ['nftables: a guest that floods *'],
   },
 ];
 

@@ -14,10 +14,10 @@ export function acceptTarget(marks: number): string {
 }
 
 export function acceptChains(): Chains {
-  const combinations = OPTIONAL.reduce(
-    (some, mark) => [...some, ...some.map((others) => bits(others, mark))],
-    [MARK.accepted as number],
-  );
+  let combinations: readonly number[] = [MARK.accepted];
+  for (const mark of OPTIONAL) {
+    combinations = combinations.flatMap((marks) => [marks, bits(marks, mark)]);
+  }
   return new Map(combinations.map((marks) => [acceptChain(marks), [addMarks(marks, 'ACCEPT')]]));
 }
 
