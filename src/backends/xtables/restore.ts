@@ -9,8 +9,8 @@ import {
 } from './chains.ts';
 import { HOOKS } from './host-chains.ts';
 
-/** What the restore tools read on stdin; each applies a table at once or not at all. */
-export type RestoreInput = { readonly [tool in ToolName]: string };
+/** What each restore tool reads on stdin, one run after another; a run applies a table at once or not at all. */
+export type RestoreInput = { readonly [tool in ToolName]: readonly string[] };
 
 /** What a batch finds in the kernel: our chains by table, and how often each hook stands there. */
 export interface Present {
@@ -37,23 +37,49 @@ export interface Batch {
   readonly hooked: boolean;
 }
 
+/** More lines than these go in several runs where that may be: ebtables-nft-restore takes time by their square. */
+const LINES = 5_000;
+
 /**
  * Input for `*-restore --noflush`: `:CHAIN` makes or empties a chain, and chains that are present but
  * not in `tables` go. Deleting each hook and adding it again proves, at no extra cost, that it was there.
+ *
+ * It takes one run, but where there is nothing of ours yet: no frame meets a chain before the last lines hook it in.
  */
 export function restoreInput(batch: Batch): RestoreInput {
-  const text = (tool: ToolName) =>
-    TABLES.filter((name) => name.startsWith(`${tool} `))
-      .map((name) => tableText(name, batch))
-      .join('');
-  return { ebtables: text('ebtables'), ip6tables: text('ip6tables'), iptables: text('iptables') };
+  const runs = (tool: ToolName) => {
+    const names = TABLES.filter((name) => name.startsWith(`${tool} `));
+    const tables = names.map((name) => ({ name, lines: tableLines(name, batch) }));
+    const isLong = tables.reduce((sum, { lines }) => sum + lines.length, 0) > LINES;
+    if (isLong && isFirst(batch)) {
+      return tables.flatMap(({ name, lines }) => piecesOf(lines).map((piece) => tableText(name, piece)));
+    }
+    const text = tables.map(({ name, lines }) => tableText(name, lines)).join('');
+    return text === '' ? [] : [text];
+  };
+  return { ebtables: runs('ebtables'), ip6tables: runs('ip6tables'), iptables: runs('iptables') };
 }
 
-function tableText(name: TableName, { tables, appended = NO_TABLES, present, hooked }: Batch): string {
-  const [tool, table] = name.split(' ');
+function isFirst({ present, hooked }: Batch): boolean {
+  const isNothing = TABLES.every((name) => present.chains[name].length === 0);
+  return hooked && isNothing && present.hooks.every((times) => times === 0);
+}
+
+function piecesOf(lines: readonly string[]): readonly (readonly string[])[] {
+  const count = Math.ceil(lines.length / LINES);
+  return Array.from({ length: count }, (_, piece) => lines.slice(piece * LINES, (piece + 1) * LINES));
+}
+
+function tableText(name: TableName, lines: readonly string[]): string {
+  const [, table] = name.split(' ');
+  return lines.length === 0 ? '' : `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
+}
+
+function tableLines(name: TableName, batch: Batch): readonly string[] {
+  const { tables, appended = NO_TABLES, present, hooked } = batch;
   const chains = tables[name];
   const gone = present.chains[name].filter((chain) => !chains.has(chain));
-  const policy = tool === 'ebtables' ? 'RETURN' : '- [0:0]';
+  const policy = name.startsWith('ebtables ') ? 'RETURN' : '- [0:0]';
   const hooks = HOOKS.flatMap((hook, index) =>
     hook.table === name
       ? [
@@ -62,11 +88,10 @@ function tableText(name: TableName, { tables, appended = NO_TABLES, present, hoo
         ]
       : [],
   );
-  const lines = [
+  return [
     ...[...chains.keys(), ...gone].map((chain) => `:${chain} ${policy}`),
     ...[...chains, ...appended[name]].flatMap(([chain, rules]) => rules.map((rule) => `-A ${chain} ${rule}`)),
     ...hooks,
     ...gone.map((chain) => `-X ${chain}`),
   ];
-  return lines.length === 0 ? '' : `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
 }

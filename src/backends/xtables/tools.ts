@@ -3,28 +3,34 @@ import { mapTables, type TableName, TOOLS, type ToolName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
 /**
- * Applies all inputs, side by side.
+ * Applies all inputs, those of different tools side by side.
  *
- * @returns how many transactions that took: one for each table.
+ * @returns how many transactions that took: one for each table in each run.
  * @throws FilterToolError when one of them is refused.
  */
 export async function restore(input: RestoreInput, timeoutMs?: number): Promise<number> {
-  const used = TOOLS.filter((tool) => input[tool] !== '');
-  const results = await Promise.allSettled(used.map((tool) => apply(tool, input[tool], timeoutMs)));
+  const results = await Promise.allSettled(TOOLS.map((tool) => apply(tool, input[tool], timeoutMs)));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return (
     Object.values(input)
+      .flat()
       .join('')
       .match(/^COMMIT$/gm)?.length ?? 0
   );
 }
 
 /** iptables has one rule only, for a host: no event needs it ready. */
-function apply(tool: ToolName, input: string, timeoutMs: number | undefined): Promise<string> {
+async function apply(
+  tool: ToolName,
+  inputs: readonly string[],
+  timeoutMs: number | undefined,
+): Promise<void> {
   const recurs = tool !== 'iptables';
   const program = `${tool}-nft-restore`;
-  return runTool({ program, args: ['--noflush'], input, timeoutMs, recurs, debianPackage: 'iptables' });
+  for (const input of inputs) {
+    await runTool({ program, args: ['--noflush'], input, timeoutMs, recurs, debianPackage: 'iptables' });
+  }
 }
 
 /** @throws FilterToolError */
@@ -34,6 +40,9 @@ export function run(program: string, args: readonly string[], input?: string): P
 
 /** What our tables hold, as lines in the form that the restore tools read: `:CHAIN POLICY` and `-A CHAIN RULE`. */
 export type SavedTables = { readonly [name in TableName]: readonly string[] };
+
+/** What each tool prints. */
+type Listing = { readonly [tool in ToolName]: string };
 
 /** @throws FilterToolError */
 export async function readTables(options: { readonly counters?: boolean } = {}): Promise<SavedTables> {
@@ -49,17 +58,19 @@ export async function readTables(options: { readonly counters?: boolean } = {}):
  */
 export async function rehearse(input: RestoreInput): Promise<SavedTables> {
   const saved = await mapTools(async (tool) => {
-    const script = `${tool}-nft-restore --noflush && exec ${tool}-nft-save`;
-    const args = ['--net', 'sh', '-c', script];
+    const run = `head --bytes="$size" | ${tool}-nft-restore --noflush`;
+    const script = `for size; do ${run} || exit; done; exec ${tool}-nft-save`;
+    const sizes = input[tool].map((text) => `${Buffer.byteLength(text)}`);
+    const args = ['--net', 'sh', '-c', script, 'sh', ...sizes];
     const limits = { timeoutMs: PATIENT_MS, debianPackage: 'iptables' };
-    const listed = await runTool({ program: 'unshare', args, input: input[tool], ...limits });
-    if (input[tool] !== '' && listed.trim() === '') throw idleTool(`${tool}-nft-restore`, 'iptables');
+    const listed = await runTool({ program: 'unshare', args, input: input[tool].join(''), ...limits });
+    if (sizes.length > 0 && listed.trim() === '') throw idleTool(`${tool}-nft-restore`, 'iptables');
     return listed;
   });
   return sections(saved);
 }
 
-async function mapTools(of: (tool: ToolName) => Promise<string>): Promise<RestoreInput> {
+async function mapTools(of: (tool: ToolName) => Promise<string>): Promise<Listing> {
   const [ebtables, ip6tables, iptables] = await Promise.all([
     of('ebtables'),
     of('ip6tables'),
@@ -68,7 +79,7 @@ async function mapTools(of: (tool: ToolName) => Promise<string>): Promise<Restor
   return { ebtables, ip6tables, iptables };
 }
 
-function sections(saved: RestoreInput): SavedTables {
+function sections(saved: Listing): SavedTables {
   const of = (name: TableName) => {
     const [tool, table] = name.split(' ') as [ToolName, string];
     const [, section = ''] = saved[tool].split(new RegExp(`^\\*${table}$`, 'm'));
