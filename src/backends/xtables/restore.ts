@@ -44,35 +44,32 @@ const LINES = 5_000;
  * Input for `*-restore --noflush`: `:CHAIN` makes or empties a chain, and chains that are present but
  * not in `tables` go. Deleting each hook and adding it again proves, at no extra cost, that it was there.
  *
- * It takes one run, but where there is nothing of ours yet: no frame meets a chain before the last lines hook it in.
+ * A table takes one run, but where nothing of ours is hooked in: no frame meets a chain before the last lines.
  */
 export function restoreInput(batch: Batch): RestoreInput {
   const runs = (tool: ToolName) => {
     const names = TABLES.filter((name) => name.startsWith(`${tool} `));
-    const tables = names.map((name) => ({ name, lines: tableLines(name, batch) }));
-    const isLong = tables.reduce((sum, { lines }) => sum + lines.length, 0) > LINES;
-    if (isLong && isFirst(batch)) {
-      return tables.flatMap(({ name, lines }) => piecesOf(lines).map((piece) => tableText(name, piece)));
-    }
-    const text = tables.map(({ name, lines }) => tableText(name, lines)).join('');
-    return text === '' ? [] : [text];
+    const tables = names.map((name) => textsOf(name, batch)).filter((texts) => texts.length > 0);
+    const texts = tables.flat();
+    return texts.length === tables.length && texts.length > 0 ? [texts.join('')] : texts;
   };
   return { ebtables: runs('ebtables'), ip6tables: runs('ip6tables'), iptables: runs('iptables') };
 }
 
-function isFirst({ present, hooked }: Batch): boolean {
-  const isNothing = TABLES.every((name) => present.chains[name].length === 0);
-  return hooked && isNothing && present.hooks.every((times) => times === 0);
+function textsOf(name: TableName, batch: Batch): readonly string[] {
+  const lines = tableLines(name, batch);
+  const length = isYetToBeHooked(name, batch) ? LINES : lines.length;
+  const starts = lines.flatMap((_, index) => (index % length === 0 ? [index] : []));
+  return starts.map((start) => tableText(name, lines.slice(start, start + length)));
 }
 
-function piecesOf(lines: readonly string[]): readonly (readonly string[])[] {
-  const count = Math.ceil(lines.length / LINES);
-  return Array.from({ length: count }, (_, piece) => lines.slice(piece * LINES, (piece + 1) * LINES));
+function isYetToBeHooked(name: TableName, { present, hooked }: Batch): boolean {
+  return hooked && HOOKS.every(({ table }, index) => table !== name || (present.hooks[index] ?? 0) === 0);
 }
 
 function tableText(name: TableName, lines: readonly string[]): string {
   const [, table] = name.split(' ');
-  return lines.length === 0 ? '' : `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
+  return `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
 }
 
 function tableLines(name: TableName, batch: Batch): readonly string[] {
