@@ -48,6 +48,10 @@ const OF_BACKEND: Readonly<Record<BackendName, Readonly<Record<string, Change>>>
       command: 'ip6tables -t raw -D vg-nd:vif1.0 -j vg-nd:vif1.0/tgt',
       says: [/^ip6tables raw vg-nd:vif1\.0: missing: /],
     },
+    'the policy of a chain changed': {
+      command: 'ebtables -t nat -P vg-judge ACCEPT',
+      says: [/^ebtables nat vg-judge: unexpected: :vg-judge ACCEPT$/],
+    },
     "somebody's rule in front of our hook": {
       command: 'ebtables -t nat -I PREROUTING -i vif1.0 -j ACCEPT',
       says: [

@@ -6,7 +6,7 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import { poll } from '../lab/poll.ts';
 import { DOM0, GATEWAY } from '../lab/segment.ts';
 import { ping } from '../lab/traffic.ts';
-import { guardedGuest, vifguard } from './vifguard.ts';
+import { guardedGuest, vifguard, vifguardJson } from './vifguard.ts';
 
 /** A frame of the guest's own, which is lawful: it arrives unless the port is closed. */
 function lawful(guest: Guest) {
@@ -83,6 +83,24 @@ for (const backend of BACKENDS) {
     t.is((await drops())['ipv4-spoof'], 1);
   });
 }
+
+test('xtables: host up writes the chains that differ, and leaves the counters of others', async (t) => {
+  const lab = await startLab(t, { backend: 'xtables' });
+  const web1 = await guardedGuest(lab, { domid: 1, name: 'web1', ip: '192.0.2.41' });
+  const web2 = await guardedGuest(lab, { domid: 2, name: 'web2', ip: '192.0.2.42' });
+  await web1.send(spoofed(web1));
+  const attack = spoofed(web2);
+  await lab.exec('ebtables', ['-t', 'nat', '-I', 'vg-in:vif2.0', '-j', 'vg-ok:0x80000000']);
+  await web2.expectArrives(attack, { at: lab.gateway });
+  t.regex((await vifguard(lab, ['host', 'up'])).stdout, /^packet filter: written \(1 difference\)$/m);
+  await web2.expectDoesNotArrive(attack, { at: lab.gateway });
+  const { ports } = await vifguardJson<{ ports: { port: string; drops: Record<string, number> }[] }>(
+    lab,
+    'status',
+  );
+  t.is(ports.find(({ port }) => port === 'vif1.0')?.drops['ipv4-spoof'], 1);
+  t.is((await vifguard(lab, ['check'])).exitCode, 0);
+});
 
 for (const backend of BACKENDS) {
   test(`${backend}: host up after nft flush ruleset keeps attacks out and lets lawful traffic through again`, async (t) => {

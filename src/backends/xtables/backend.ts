@@ -1,12 +1,13 @@
 import type { Backend, GuardedHost, PortChange } from '../backend.ts';
 import { PATIENT_MS, RefusedRulesError } from '../tool.ts';
-import { mapTables, NO_TABLES } from './chains.ts';
+import { NO_TABLES } from './chains.ts';
 import { changeTables, forgetGeneration } from './generation.ts';
-import { HOOKS, hostTables } from './host-chains.ts';
+import { firstBatch, hostBatch, presentIn } from './host-batch.ts';
+import { hostTables } from './host-chains.ts';
 import { readDrift, readDrops, readPortRules, readPorts } from './inspect.ts';
 import { portBatch } from './port-batch.ts';
-import { type Present, restoreInput } from './restore.ts';
-import { chainsOf, readTables, restore } from './tools.ts';
+import { restoreInput } from './restore.ts';
+import { readTables, rehearse, restore } from './tools.ts';
 
 /** ebtables and ip6tables, in their nft variants. */
 export const xtables: Backend = {
@@ -34,25 +35,17 @@ async function applyPort(change: PortChange): Promise<void> {
 }
 
 async function applyHost(host: GuardedHost, directory: string, timeoutMs?: number): Promise<void> {
-  await changeTables(directory, async () =>
-    restore(
-      restoreInput({ tables: hostTables(host), present: await readPresent(), hooked: true }),
-      timeoutMs,
-    ),
-  );
+  await changeTables(directory, async () => {
+    const tables = hostTables(host);
+    const actual = await readTables();
+    const isHooked = presentIn(actual).hooks.some((times) => times > 0);
+    const expected = isHooked ? await rehearse(restoreInput(firstBatch(tables))) : undefined;
+    return await restore(restoreInput(hostBatch({ tables, actual, expected })), timeoutMs);
+  });
 }
 
 async function removeAll(directory: string): Promise<void> {
-  await restore(restoreInput({ tables: NO_TABLES, present: await readPresent(), hooked: false }));
+  const present = presentIn(await readTables());
+  await restore(restoreInput({ tables: NO_TABLES, present, hooked: false }));
   await forgetGeneration(directory);
-}
-
-async function readPresent(): Promise<Present> {
-  const tables = await readTables();
-  return {
-    chains: mapTables((name) => [...chainsOf(tables[name]).keys()]),
-    hooks: HOOKS.map(
-      ({ table, chain, rule }) => tables[table].filter((line) => line === `-A ${chain} ${rule}`).length,
-    ),
-  };
 }

@@ -89,12 +89,15 @@ function sections(saved: Listing): SavedTables {
   return mapTables(of);
 }
 
-/** The rules of our chains, with counters if they have been read. */
+/** The policies that our chains have, ebtables' and the others'. */
+const POLICIES = ['RETURN', '-'];
+
+/** The rules of our chains, with counters if they have been read; and a policy that is not ours, as it is listed. */
 export function chainsOf(lines: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const chains = new Map<string, string[]>();
   for (const line of lines) {
-    const name = /^:(vg-\S+)/.exec(line)?.[1];
-    if (name !== undefined) chains.set(name, []);
+    const [, name, policy = ''] = /^:(vg-\S+) (\S+)/.exec(line) ?? [];
+    if (name !== undefined) chains.set(name, POLICIES.includes(policy) ? [] : [line]);
     const rule = /^(?:\[\d+:\d+\] )?-A (vg-\S+) /.exec(line)?.[1];
     if (rule !== undefined) chains.get(rule)?.push(line);
   }
