@@ -37,7 +37,7 @@ export interface Batch {
   readonly hooked: boolean;
 }
 
-/** More lines than these go in several runs where that may be: ebtables-nft-restore takes time by their square. */
+/** More rules than these go in several runs where that may be: ebtables-nft-restore takes time by their square. */
 const LINES = 5_000;
 
 /**
@@ -57,10 +57,15 @@ export function restoreInput(batch: Batch): RestoreInput {
 }
 
 function textsOf(name: TableName, batch: Batch): readonly string[] {
-  const lines = tableLines(name, batch);
-  const length = isYetToBeHooked(name, batch) ? LINES : lines.length;
-  const starts = lines.flatMap((_, index) => (index % length === 0 ? [index] : []));
-  return starts.map((start) => tableText(name, lines.slice(start, start + length)));
+  const { chains, rules } = linesOf(name, batch);
+  if (chains.length === 0 && rules.length === 0) return [];
+  const length = isYetToBeHooked(name, batch) ? LINES : rules.length;
+  const pieces = [rules.slice(0, length)];
+  for (let start = length; start < rules.length; start += length) {
+    pieces.push(rules.slice(start, start + length));
+  }
+  // To empty chains that are empty is no transaction: the first rules come with them.
+  return pieces.map((piece, index) => tableText(name, index === 0 ? [...chains, ...piece] : piece));
 }
 
 function isYetToBeHooked(name: TableName, { present, hooked }: Batch): boolean {
@@ -72,7 +77,7 @@ function tableText(name: TableName, lines: readonly string[]): string {
   return `*${table}\n${lines.join('\n')}\nCOMMIT\n`;
 }
 
-function tableLines(name: TableName, batch: Batch): readonly string[] {
+function linesOf(name: TableName, batch: Batch): Record<'chains' | 'rules', readonly string[]> {
   const { tables, appended = NO_TABLES, present, hooked } = batch;
   const chains = tables[name];
   const gone = present.chains[name].filter((chain) => !chains.has(chain));
@@ -85,10 +90,14 @@ function tableLines(name: TableName, batch: Batch): readonly string[] {
         ]
       : [],
   );
-  return [
-    ...[...chains.keys(), ...gone].map((chain) => `:${chain} ${policy}`),
-    ...[...chains, ...appended[name]].flatMap(([chain, rules]) => rules.map((rule) => `-A ${chain} ${rule}`)),
-    ...hooks,
-    ...gone.map((chain) => `-X ${chain}`),
-  ];
+  return {
+    chains: [...chains.keys(), ...gone].map((chain) => `:${chain} ${policy}`),
+    rules: [
+      ...[...chains, ...appended[name]].flatMap(([chain, rules]) =>
+        rules.map((rule) => `-A ${chain} ${rule}`),
+      ),
+      ...hooks,
+      ...gone.map((chain) => `-X ${chain}`),
+    ],
+  };
 }

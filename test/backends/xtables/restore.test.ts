@@ -4,11 +4,15 @@ import { HOOKED_ONCE, NOTHING_PRESENT, restoreInput } from '../../../src/backend
 import { rehearse } from '../../../src/backends/xtables/tools.ts';
 import { hostWith, policy } from '../host.ts';
 
-const PORTS = 60;
-
-const tables = hostTables(
-  hostWith(Object.fromEntries(Array.from({ length: PORTS }, (_, id) => [`vif${id + 1}.0`, policy(id + 1)]))),
-);
+const tablesFor = (ports: number) =>
+  hostTables(
+    hostWith(
+      Object.fromEntries(
+        Array.from({ length: ports }, (_, id) => [`vif${id + 1}.0`, policy((id % 250) + 1)]),
+      ),
+    ),
+  );
+const tables = tablesFor(60);
 
 const linesOf = (text: string) => text.trimEnd().split('\n');
 
@@ -22,6 +26,12 @@ test('many rules go in several runs while nothing is hooked in: chains first, th
     kinds.filter((kind, index) => kind !== kinds[index - 1]),
     [':', '-A', '-I'],
   );
+});
+
+test('each run has rules: emptying chains that are empty is no transaction, and the runs are counted', (t) => {
+  const input = restoreInput({ tables: tablesFor(1000), present: NOTHING_PRESENT, hooked: true });
+  t.true(input.ebtables.length > 20);
+  for (const text of Object.values(input).flat()) t.regex(text, /^-/m);
 });
 
 test('the kernel holds what the runs say, each rule once', async (t) => {
