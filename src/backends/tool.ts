@@ -27,6 +27,8 @@ export const PATIENT_MS = 300_000;
 export interface Tool {
   readonly program: string;
   readonly args: readonly string[];
+  /** The tool that does the work where `program` only starts it: what goes wrong is told of it. */
+  readonly starts?: string;
   readonly input?: string | undefined;
   readonly timeoutMs?: number | undefined;
   /** Whether most events run it: a resident process then keeps one started. */
@@ -145,7 +147,7 @@ export function isOurs(pid: number): boolean {
 }
 
 function explain(
-  { program, input, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
+  { program, starts = program, input, debianPackage, timeoutMs = TIMEOUT_MS }: Tool,
   error: ExecFileException,
   stderr: string,
 ): FilterToolError {
@@ -156,13 +158,13 @@ function explain(
   }
   if (error.killed) {
     return new FilterToolError(
-      `${program} did not finish within ${timeoutMs / 1000} s; see what it waits for, then run "vifguard host up"`,
+      `${starts} did not finish within ${timeoutMs / 1000} s; see what it waits for, then run "vifguard host up"`,
     );
   }
   const [said = ''] = stderr.trim().split('\n');
   const reason = said === '' ? '' : `: ${said}`;
   const options = { cause: `exit status ${error.code ?? error.signal}` };
   return input === undefined
-    ? new FilterToolError(`${program} failed${reason}; run "vifguard doctor"`, options)
-    : new RefusedRulesError(`${program} refused the rules${reason}; run "vifguard doctor"`, options);
+    ? new FilterToolError(`${starts} failed${reason}; run "vifguard doctor"`, options)
+    : new RefusedRulesError(`${starts} refused the rules${reason}; run "vifguard doctor"`, options);
 }

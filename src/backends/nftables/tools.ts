@@ -56,7 +56,13 @@ export function tablesIn(listed: readonly Listed[]): ReadonlySet<string> {
 export async function rehearse(script: string): Promise<readonly Listed[]> {
   const args = ['--net', 'sh', '-c', 'nft -f - && exec nft -j list ruleset'];
   const listed = objects(
-    await runTool({ program: 'unshare', args, input: script, debianPackage: 'util-linux' }),
+    await runTool({
+      program: 'unshare',
+      args,
+      starts: 'nft',
+      input: script,
+      debianPackage: 'util-linux',
+    }),
   );
   if (listed.length === 0) throw idleTool('nft', 'nftables');
   return listed;

@@ -39,7 +39,7 @@ async function applyHost(host: GuardedHost, directory: string, timeoutMs?: numbe
     const tables = hostTables(host);
     const actual = await readTables();
     const isHooked = presentIn(actual).hooks.some((times) => times > 0);
-    const expected = isHooked ? await rehearse(restoreInput(firstBatch(tables))) : undefined;
+    const expected = isHooked ? await rehearse(restoreInput(firstBatch(tables)), timeoutMs) : undefined;
     return await restore(restoreInput(hostBatch({ tables, actual, expected })), timeoutMs);
   });
 }

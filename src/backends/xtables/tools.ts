@@ -1,4 +1,4 @@
-import { idleTool, PATIENT_MS, runTool } from '../tool.ts';
+import { idleTool, runTool } from '../tool.ts';
 import { mapTables, type TableName, TOOLS, type ToolName } from './chains.ts';
 import type { RestoreInput } from './restore.ts';
 
@@ -56,15 +56,22 @@ export async function readTables(options: { readonly counters?: boolean } = {}):
  *
  * @throws FilterToolError when the kernel refuses them.
  */
-export async function rehearse(input: RestoreInput): Promise<SavedTables> {
+export async function rehearse(input: RestoreInput, timeoutMs: number | undefined): Promise<SavedTables> {
   const saved = await mapTools(async (tool) => {
-    const run = `head --bytes="$size" | ${tool}-nft-restore --noflush`;
+    const restoring = `${tool}-nft-restore`;
+    const run = `head --bytes="$size" | ${restoring} --noflush`;
     const script = `for size; do ${run} || exit; done; exec ${tool}-nft-save`;
     const sizes = input[tool].map((text) => `${Buffer.byteLength(text)}`);
     const args = ['--net', 'sh', '-c', script, 'sh', ...sizes];
-    const limits = { timeoutMs: PATIENT_MS, debianPackage: 'iptables' };
-    const listed = await runTool({ program: 'unshare', args, input: input[tool].join(''), ...limits });
-    if (sizes.length > 0 && listed.trim() === '') throw idleTool(`${tool}-nft-restore`, 'iptables');
+    const listed = await runTool({
+      program: 'unshare',
+      args,
+      starts: restoring,
+      input: input[tool].join(''),
+      timeoutMs,
+      debianPackage: 'util-linux',
+    });
+    if (sizes.length > 0 && listed.trim() === '') throw idleTool(restoring, 'iptables');
     return listed;
   });
   return sections(saved);
