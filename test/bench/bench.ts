@@ -20,6 +20,9 @@ const VIF_BRIDGE = join(XEN_ROOT, 'etc/xen/scripts/vif-bridge');
 
 const EVENT_ROUNDS = 15;
 const THROUGHPUT_ROUNDS = 15;
+/** With a thousand guests, either backend takes seconds for each. */
+const FLUSH_ROUNDS = 3;
+const FLUSH_MOST = 1000;
 /** libvirt takes seconds for each. */
 const NWFILTER_ROUNDS = 5;
 
@@ -103,6 +106,16 @@ async function compareEvents({ visitor, with: label, guests }: Events): Promise<
     return compare({ what, guests, unit: 'ms' }, values);
   });
   return [...events, ...empty];
+}
+
+/** The first event after somebody has flushed all tables: it writes the rules of every port. */
+async function compareFlushed({ visitor, with: label, guests }: Events): Promise<Comparison> {
+  const rounds = await repeat(FLUSH_ROUNDS, async () => {
+    const peer = (await measureEvents(visitor, VIF_BRIDGE)).online.wall;
+    await visitor.lab.dom0.namespace.run('/usr/sbin/nft', ['flush', 'ruleset']);
+    return { peer, ours: (await measureEvents(visitor, visitor.lab.script)).online.wall };
+  });
+  return compare({ what: `online after nft flush ruleset, ${label}, wall time`, guests, unit: 'ms' }, rounds);
 }
 
 /** libvirt's filtering of a port that is on its bridge, beside all that vifguard does for one. */
@@ -200,7 +213,10 @@ async function compareBare(backend: BackendName): Promise<Comparison[]> {
       await crowd.growTo(guests - 1);
       const guarded = new Map<string, Guest>([[backend, await attached(lab, FIRST_DOMID + index)]]);
       const events = { visitor, with: backend, guests };
-      if (does('events') && !PACKETS_ONLY.includes(guests)) results.push(...(await compareEvents(events)));
+      if (does('events') && !PACKETS_ONLY.includes(guests)) {
+        results.push(...(await compareEvents(events)));
+        if (guests <= FLUSH_MOST) results.push(await compareFlushed(events));
+      }
       if (nwfilter !== undefined && guests <= NWFILTER_MOST) {
         await nwfilter.growTo(guests - 1);
         results.push(await compareNwfilter(nwfilter, events));
