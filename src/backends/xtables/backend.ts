@@ -2,7 +2,7 @@ import type { Backend, GuardedHost, PortChange } from '../backend.ts';
 import { PATIENT_MS, RefusedRulesError } from '../tool.ts';
 import { NO_TABLES } from './chains.ts';
 import { changeTables, forgetGeneration } from './generation.ts';
-import { firstBatch, hostBatch, presentIn } from './host-batch.ts';
+import { hostBatch, presentIn } from './host-batch.ts';
 import { hostTables } from './host-chains.ts';
 import { readDrift, readDrops, readPortRules, readPorts } from './inspect.ts';
 import { portBatch } from './port-batch.ts';
@@ -38,9 +38,10 @@ async function applyHost(host: GuardedHost, directory: string, timeoutMs?: numbe
   await changeTables(directory, async () => {
     const tables = hostTables(host);
     const actual = await readTables();
-    const isHooked = presentIn(actual).hooks.some((times) => times > 0);
-    const expected = isHooked ? await rehearse(restoreInput(firstBatch(tables)), timeoutMs) : undefined;
-    return await restore(restoreInput(hostBatch({ tables, actual, expected })), timeoutMs);
+    const present = presentIn(actual);
+    const isHooked = present.hooks.some((times) => times > 0);
+    const expected = isHooked ? await rehearse({ tables, hooked: true, timeoutMs }) : undefined;
+    return await restore(restoreInput(hostBatch({ tables, actual, present, expected })), timeoutMs);
   });
 }
 

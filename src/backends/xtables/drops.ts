@@ -12,16 +12,13 @@ const LIMIT = `--limit ${DROP_LOG_LIMIT.perSecond}/sec --limit-burst ${DROP_LOG_
  * by port, and the chain of the reason, which could look for the port, is walked by kernels such as Debian 12's
  * at each change, once for every rule that leads there (nft_chain_validate).
  */
-export const ebtablesDrop: Drop = (reason, match = '') => [
-  `${match} ${LIMIT} ${logOptions(reason)} -j CONTINUE`.trimStart(),
-  `${match} -j ${reasonChain(reason)}`.trimStart(),
-];
+const logAndDrop =
+  (log: (reason: Reason) => string): Drop =>
+  (reason, match = '') =>
+    [log(reason), `-j ${reasonChain(reason)}`].map((words) => `${match} ${words}`.trimStart());
 
-/** The same for ip6tables. */
-export const ip6tablesDrop: Drop = (reason, match = '') => [
-  `${match} -m limit ${LIMIT} -j NFLOG ${logOptions(reason)}`.trimStart(),
-  `${match} -j ${reasonChain(reason)}`.trimStart(),
-];
+export const ebtablesDrop = logAndDrop((reason) => `${LIMIT} ${logOptions(reason)} -j CONTINUE`);
+export const ip6tablesDrop = logAndDrop((reason) => `-m limit ${LIMIT} -j NFLOG ${logOptions(reason)}`);
 
 function logOptions(reason: Reason): string {
   return `--nflog-group ${DROP_LOG_GROUP} --nflog-prefix ${dropLogPrefix(reason)}`;

@@ -1,42 +1,37 @@
 import { mapTables, type Tables } from './chains.ts';
 import { HOOKS } from './host-chains.ts';
-import { type Batch, NOTHING_PRESENT, type Present } from './restore.ts';
+import type { Batch, Present } from './restore.ts';
 import { chainsOf, type SavedTables } from './tools.ts';
 
 export interface HostChange {
   /** All chains that there should be. */
   readonly tables: Tables;
-  /** What the kernel holds. */
+  /** What the kernel holds, and what of it is ours. */
   readonly actual: SavedTables;
+  readonly present: Present;
   /** What the tools would list of `tables`; undefined where all of them are to be written. */
   readonly expected: SavedTables | undefined;
 }
 
-/** Everything, into tables that hold nothing of ours. */
-export function firstBatch(tables: Tables): Batch {
-  return { tables, present: NOTHING_PRESENT, hooked: true };
-}
-
 /** What makes the kernel's tables those of a host: chains that are as they should be keep their counters. */
-export function hostBatch({ tables, actual, expected }: HostChange): Batch {
-  const present = presentIn(actual);
+export function hostBatch({ tables, actual, present, expected }: HostChange): Batch {
+  const chains = mapTables((name) => present.chains[name].filter((chain) => !tables[name].has(chain)));
   return {
-    tables: mapTables((name) => {
-      const have = chainsOf(actual[name]);
-      const want = expected === undefined ? undefined : chainsOf(expected[name]);
-      const isRight = (chain: string) => want?.has(chain) && isSame(have.get(chain), want.get(chain));
-      return new Map([...tables[name]].filter(([chain]) => !isRight(chain)));
-    }),
-    present: {
-      ...present,
-      chains: mapTables((name) => present.chains[name].filter((chain) => !tables[name].has(chain))),
-    },
+    tables: expected === undefined ? tables : differing(tables, actual, expected),
+    present: { ...present, chains },
     hooked: true,
   };
 }
 
+function differing(tables: Tables, actual: SavedTables, expected: SavedTables): Tables {
+  return mapTables((name) => {
+    const [have, want] = [chainsOf(actual[name]), chainsOf(expected[name])];
+    return new Map([...tables[name]].filter(([chain]) => !isSame(have.get(chain), want.get(chain))));
+  });
+}
+
 function isSame(have: readonly string[] | undefined, want: readonly string[] | undefined): boolean {
-  return have?.join('\n') === want?.join('\n');
+  return want !== undefined && have?.join('\n') === want.join('\n');
 }
 
 /** What of ours the kernel holds. */

@@ -4,7 +4,6 @@ import { ruleDrift } from '../rule-drift.ts';
 import { PATIENT_MS } from '../tool.ts';
 import { NO_TABLES, ROOT, TABLES, type TableName } from './chains.ts';
 import { HOOKS, hostTables } from './host-chains.ts';
-import { NOTHING_PRESENT, restoreInput } from './restore.ts';
 import { chainsOf, readTables, rehearse, type SavedTables } from './tools.ts';
 
 /**
@@ -13,8 +12,10 @@ import { chainsOf, readTables, rehearse, type SavedTables } from './tools.ts';
  */
 export async function readDrift(host: GuardedHost | undefined): Promise<readonly Drift[]> {
   const tables = host === undefined ? NO_TABLES : hostTables(host);
-  const input = restoreInput({ tables, present: NOTHING_PRESENT, hooked: host !== undefined });
-  const [actual, expected] = await Promise.all([readTables(), rehearse(input, PATIENT_MS)]);
+  const [actual, expected] = await Promise.all([
+    readTables(),
+    rehearse({ tables, hooked: host !== undefined, timeoutMs: PATIENT_MS }),
+  ]);
   return [...TABLES.flatMap((table) => chainDrift(table, actual, expected)), ...hookDrift(actual, expected)];
 }
 

@@ -1,6 +1,6 @@
 import { idleTool, runTool } from '../tool.ts';
 import { mapTables, type TableName, TOOLS, type ToolName } from './chains.ts';
-import type { RestoreInput } from './restore.ts';
+import { type Batch, NOTHING_PRESENT, type RestoreInput, restoreInput } from './restore.ts';
 
 /**
  * Applies all inputs, those of different tools side by side.
@@ -50,13 +50,19 @@ export async function readTables(options: { readonly counters?: boolean } = {}):
   return sections(await mapTools((tool) => run(`${tool}-nft-save`, args)));
 }
 
+export interface Rehearsal extends Pick<Batch, 'tables' | 'hooked'> {
+  /** For each tool, in milliseconds; when absent, that of an event. */
+  readonly timeoutMs?: number | undefined;
+}
+
 /**
- * What the save tools print once the kernel has taken these rules into empty tables, in a network
+ * What the save tools print once the kernel has taken these chains into empty tables, in a network
  * namespace that ends with the tool.
  *
  * @throws FilterToolError when the kernel refuses them.
  */
-export async function rehearse(input: RestoreInput, timeoutMs: number | undefined): Promise<SavedTables> {
+export async function rehearse({ tables, hooked, timeoutMs }: Rehearsal): Promise<SavedTables> {
+  const input = restoreInput({ tables, present: NOTHING_PRESENT, hooked });
   const saved = await mapTools(async (tool) => {
     const restoring = `${tool}-nft-restore`;
     const run = `head --bytes="$size" | ${restoring} --noflush`;
